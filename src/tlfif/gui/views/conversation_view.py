@@ -4,24 +4,19 @@ However long the conversation is, the widget holds only its newest part; scrolli
 """
 
 import tkinter
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.look.theme import SMALL, SMALL_STRONG, STRONG
 from tlfif.gui.markup.pieces import RIGHT_TO_LEFT, TABLE
-from tlfif.gui.markup.reading import Reading
 from tlfif.gui.model.history_panel import Matches
 from tlfif.gui.model.state import Conversation, Exchange, SettingsPanel, WindowState
 from tlfif.gui.presenters.branches import versions
-from tlfif.gui.views.answer_actions import HOVER, AnswerActions
+from tlfif.gui.views.answer_actions import AnswerActions
 from tlfif.gui.views.answer_menu import AnswerMenu
 from tlfif.gui.views.answer_renderer import MARGIN, AnswerRenderer
-from tlfif.gui.views.code_painter import CodePainter
 from tlfif.gui.views.compare_view import CompareView
 from tlfif.gui.views.context import ViewContext, column, column_margin, is_short
-from tlfif.gui.views.exchange_lines import URGED, Piece, foot_of, head_of
+from tlfif.gui.views.drawn_exchanges import DrawnExchanges, Version
 from tlfif.gui.views.match_marks import MatchMarks
 from tlfif.gui.views.welcome import Welcome
 from tlfif.gui.views.widgets import style_text
@@ -33,25 +28,8 @@ BATCH_CHARACTERS = 2500
 KEPT = 60
 """Exchanges in the text at first, and the number that stays when more have come."""
 DROP_AT = KEPT + BATCH
-MARKS = ("h0", "a0", "a1", "f0", "f1")
-CODE_SIGN = "```"
 SETTLED_MS = 250
 """After the last change of the window's width."""
-HERE = "here"
-"""The mark at which earlier exchanges are inserted; new words are inserted at the end."""
-
-
-@dataclass(slots=True)
-class _Drawn:
-    """What the text shows of an exchange, to tell what is new about it."""
-
-    exchange: Exchange
-    version: tuple[int, int]
-    generation: int
-    count: int
-    head: list[Piece]
-    foot: list[Piece]
-    reading: Reading
 
 
 class ConversationView(ttk.Frame):
@@ -61,7 +39,6 @@ class ConversationView(ttk.Frame):
         super().__init__(parent, style="Panel.TFrame")
         self._context = context
         self._id = ""
-        self._drawn: dict[str, _Drawn] = {}
         self._exchanges: tuple[Exchange, ...] = ()
         self._conversation = Conversation()
         self._settings = SettingsPanel()
@@ -75,10 +52,10 @@ class ConversationView(ttk.Frame):
         self._scrollbar = ttk.Scrollbar(self, orient="vertical", command=self._drag, bootstyle="secondary round")
         self.text.configure(yscrollcommand=self._scrolled)
         self._renderer = AnswerRenderer(self.text)
-        self._painter = CodePainter(self.text)
         self._matches = MatchMarks(self.text)
         self._start: int | None = None
         self.actions = AnswerActions(self.text, context, self._renderer, lambda: self._exchanges)
+        self._drawn = DrawnExchanges(self.text, self._renderer, self._matches, self.actions)
         self.menu = AnswerMenu(
             self.text, context, self._renderer, self.actions, lambda: self._conversation, lambda: self._settings
         )
@@ -96,33 +73,11 @@ class ConversationView(ttk.Frame):
     def restyle(self) -> None:
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
-        palette = look.palette
-        style_text(
-            self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6)
-        )
+        panel, pady = look.palette.panel, px(2 if is_short(look) else 6)
+        style_text(self.text, look, ground=panel, edge=panel, padx=0, pady=pady)
         self.text.configure(insertwidth=0, spacing1=px(1), spacing2=px(3), spacing3=px(1))
-        left = px(MARGIN)
-        tag = self.text.tag_configure
-        for name in ("prompt", "answer", "name", "status", "mark", "receipt", "problem", "actions"):
-            tag(name, lmargin1=left, lmargin2=left, rmargin=left)
-        tag("prompt", lmargincolor=palette.prompt, rmargincolor=palette.prompt, background=palette.prompt)
-        tag("who", font=SMALL, foreground=palette.muted, spacing1=px(8))
-        tag("said", foreground=palette.text)
-        tag("pad", font=(SMALL, -px(4)))
-        tag("name", font=SMALL_STRONG, foreground=palette.muted, spacing1=px(14), spacing3=px(2))
-        tag("answer", foreground=palette.text)
-        self._renderer.restyle(look)
-        self._painter.restyle(look)
+        self._drawn.restyle(look)
         self.compare.restyle()
-        self._matches.restyle(look)
-        for name, ink in (("status", "muted"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
-            tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(5))
-        tag("strong", font=STRONG)
-        tag("actions", font=SMALL, foreground=palette.muted, spacing1=px(8), spacing3=px(18))
-        tag(URGED, foreground=palette.link)
-        tag(HOVER, foreground=palette.link, underline=True)
-        tag("chosen", background=palette.select, foreground=palette.text, underline=True)
-        self.text.tag_raise("chosen")
         self.text.tag_raise("sel")
         self._width = 0
         self._resized()
@@ -196,18 +151,19 @@ class ConversationView(ttk.Frame):
         drawn = 0
         self.text.configure(state="normal")
         for exchange in wanted:
-            shown = self._drawn.get(exchange.id)
-            if shown is None:
-                if drawn == BATCH or characters <= 0:
-                    self._later = self.after(1, self._draw)
-                    break
-                drawn += 1
-                characters -= len(exchange.prompt) + exchange.answer.count
-                self._add(exchange)
-            elif shown.exchange is not exchange or shown.version != self._version(exchange.id):
-                self._change(shown, exchange)
+            if exchange.id in self._drawn:
+                self._drawn.change(exchange, self._version(exchange.id))
+                continue
+            if drawn == BATCH or characters <= 0:
+                self._later = self.after(1, self._draw)
+                break
+            drawn += 1
+            characters -= len(exchange.prompt) + exchange.answer.count
+            self._drawn.add(exchange, self._version(exchange.id))
         if self._following and len(self._drawn) > DROP_AT:
-            self._drop(len(self._drawn) - KEPT)
+            surplus = len(self._drawn) - KEPT
+            self._drawn.remove_first(surplus)
+            self._first += surplus
         self.text.configure(state="disabled")
         if self._following:
             self._see_end()
@@ -223,117 +179,24 @@ class ConversationView(ttk.Frame):
         if common == 0 and self._drawn:
             self._clear()
         elif common < len(self._drawn):
-            gone = list(self._drawn)[common:]
             self.text.configure(state="normal")
-            last = f"f1:{list(self._drawn)[common - 1]}"
-            self.text.delete(last, "end-1c")
+            self._drawn.remove_after(common)
             self.text.configure(state="disabled")
-            for name in gone:
-                self.actions.forget(name)
-                del self._drawn[name]
-            self._unmark(gone)
 
-    def _version(self, exchange_id: str) -> tuple[int, int]:
+    def _version(self, exchange_id: str) -> Version:
         """Which of its versions an exchange is, and how many there are."""
         beside = self._versions.get(exchange_id, (exchange_id,))
         return beside.index(exchange_id) + 1, len(beside)
-
-    def _drop(self, count: int) -> None:
-        """Remove the oldest exchanges from the text."""
-        gone = list(self._drawn)[:count]
-        for name in gone:
-            self.actions.forget(name)
-            del self._drawn[name]
-        self.text.delete("1.0", f"h0:{next(iter(self._drawn))}")
-        self._unmark(gone)
-        self._first += count
 
     def _bring_earlier(self) -> None:
         """Insert earlier exchanges above the part that is being read."""
         text, top = self.text, next(iter(self._drawn))
         earlier = _some_before(self._exchanges[: self._first])
         text.configure(state="normal")
-        text.mark_gravity(f"h0:{top}", "right")
-        text.insert("1.0", "\n")
-        text.mark_gravity(f"h0:{top}", "left")
-        later, self._drawn = self._drawn, {}
-        text.mark_set(HERE, "1.0")
-        for exchange in earlier:
-            self._add(exchange, at=HERE)
+        self._drawn.add_above(tuple((one, self._version(one.id)) for one in earlier))
         text.configure(state="disabled")
-        self._drawn |= later
         self._first -= len(earlier)
         text.yview(f"h0:{top}")
-
-    def _add(self, exchange: Exchange, *, at: str = "end-1c") -> None:
-        text, name = self.text, exchange.id
-        if self._drawn:  # the last exchange ends without a line's end: there is no empty line below it
-            before = f"f1:{next(reversed(self._drawn))}"
-            text.mark_gravity(before, "left")
-            text.insert(at, "\n")
-            text.mark_gravity(before, "right")
-        text.mark_set(f"h0:{name}", at)
-        text.mark_gravity(f"h0:{name}", "left")
-        version = self._version(name)
-        head = head_of(exchange, version)
-        for piece, tags in self._renderer.prompt(head):
-            text.insert(at, piece, tags)
-        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what is below it; between those
-        # two a line's end.
-        text.mark_set(f"a0:{name}", at)
-        text.mark_gravity(f"a0:{name}", "left")
-        text.insert(at, "\n", ("answer",))
-        text.mark_set(f"a1:{name}", f"{at} -1c")
-        text.mark_set(f"f0:{name}", at)
-        text.mark_gravity(f"f0:{name}", "left")
-        foot = _closed(foot_of(exchange))
-        for piece, tags in foot:
-            text.insert(at, piece, tags)
-        text.mark_set(f"f1:{name}", at)
-        answer = exchange.answer
-        reading = self._write(name, Reading(), str(answer))
-        self._drawn[name] = _Drawn(exchange, version, answer.generation, answer.count, head, foot, reading)
-        self._matches.drawn(name)
-
-    def _change(self, shown: _Drawn, exchange: Exchange) -> None:
-        text, name, answer = self.text, exchange.id, exchange.answer
-        shown.version = self._version(name)
-        head = head_of(exchange, shown.version)
-        if head != shown.head:
-            self._write_head(name, head)
-            shown.head = head
-        if answer.generation != shown.generation or answer.count < shown.count:
-            self._renderer.erase(name, shown.reading)
-            shown.reading = self._write(name, Reading(), str(answer))
-        elif answer.count > shown.count:
-            shown.reading = self._write(name, shown.reading, answer.since(shown.count))
-        shown.generation, shown.count = answer.generation, answer.count
-        # While words come nothing else changes: their stage and their status stay the same.
-        foot = _closed(foot_of(exchange))
-        if foot != shown.foot:
-            self.actions.forget(name)
-            text.delete(f"f0:{name}", f"f1:{name}")
-            for piece, tags in foot:
-                text.insert(f"f1:{name}", piece, tags)
-            shown.foot = foot
-        shown.exchange = exchange
-
-    def _write(self, name: str, before: Reading, new: str) -> Reading:
-        """Append to an answer; code in it gets its colours later."""
-        reading = self._renderer.write(name, before, new)
-        if before.fence or reading.fence or CODE_SIGN in before.open + new:
-            self._painter.soon(name)
-        return reading
-
-    def _write_head(self, name: str, head: list[Piece]) -> None:
-        """Write anew what is above an answer."""
-        text = self.text
-        self.actions.forget(name)
-        text.delete(f"h0:{name}", f"a0:{name}")
-        text.mark_gravity(f"a0:{name}", "right")
-        for piece, tags in self._renderer.prompt(head):
-            text.insert(f"a0:{name}", piece, tags)
-        text.mark_gravity(f"a0:{name}", "left")
 
     def _resized(self) -> None:
         """Keep the column in the middle."""
@@ -379,18 +242,11 @@ class ConversationView(ttk.Frame):
         self.text.yview_moveto(1.0)  # "see" would put a far line into the middle
 
     def _clear(self) -> None:
-        self.actions.forget()
-        self._painter.forget()
         self.text.configure(state="normal")
-        self.text.delete("1.0", "end")
-        self._unmark(self._drawn)
+        self._drawn.clear()
         self.text.configure(state="disabled")
-        self._drawn = {}
         self._following = True
         self._jump.place_forget()
-
-    def _unmark(self, names: Iterable[str]) -> None:
-        self.text.mark_unset(*(f"{mark}:{name}" for name in names for mark in MARKS))
 
     def _drag(self, *arguments: str) -> None:
         self.text.yview(*arguments)
@@ -414,11 +270,3 @@ def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
         first -= 1
         characters -= len(exchanges[first].prompt) + exchanges[first].answer.count
     return exchanges[first:]
-
-
-def _closed(pieces: list[Piece]) -> list[Piece]:
-    """The pieces without the last line end."""
-    if not pieces:
-        return pieces
-    text, tags = pieces[-1]
-    return [*pieces[:-1], (text.removesuffix("\n"), tags)]
