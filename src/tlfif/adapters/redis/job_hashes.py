@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from tlfif.adapters.local.wakeups import topics_of
+from tlfif.adapters.local.wakeups import WORK, topics_of
 from tlfif.adapters.redis.redis_errors import damaged
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
@@ -22,8 +22,9 @@ from tlfif.jobs.transitions import Change
 
 PREFIX = "tlfif:"
 COUNTER = PREFIX + "count"
-WAKE = PREFIX + "wake"
-"""The channel on which a topic of ``adapters.local.wakeups`` is published."""
+WAKE_WORKERS, WAKE_READERS = PREFIX + "wake:work", PREFIX + "wake:jobs"
+"""The channels on which topics of ``adapters.local.wakeups`` are published. Two, because each piece of an answer wakes
+readers: workers that heard that, too, had time for little else."""
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
 APART = ("status", "position", "last_seq", "step", "lease_token", "lease_expires_at")
@@ -102,7 +103,12 @@ def saving(change: Change, step: str) -> list[Command]:
     was, is_now = places(before), places(after)
     commands += [("ZADD", place, repr(score), after.id) for place, score in is_now.items() if was.get(place) != score]
     commands += [("ZREM", place, after.id) for place in was.keys() - is_now.keys()]
-    return commands + [("PUBLISH", WAKE, topic) for topic in sorted(topics_of(change))]
+    return commands + [waking(topic) for topic in sorted(topics_of(change))]
+
+
+def waking(topic: str) -> Command:
+    """The command that wakes those who wait for ``topic``."""
+    return ("PUBLISH", WAKE_WORKERS if topic == WORK else WAKE_READERS, topic)
 
 
 def forgetting(record: JobRecord) -> list[Command]:

@@ -219,14 +219,14 @@ class RedisJobStore(JobStore):
         return [hashes.event_from(entry) for entry in entries]
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
-        self._server.listen()
+        self._server.listen(hashes.WAKE_READERS)
         with self._server.wakeups.waiter(job_topic(job_id)) as waiter:
             (record,) = await self._records([job_id])
             if record is not None and record.may_grow(after):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
-        self._server.listen()
+        self._server.listen(hashes.WAKE_WORKERS)
         with self._server.wakeups.waiter(WORK) as waiter:
             await waiter.until(timeout)
 
@@ -324,7 +324,7 @@ def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Comman
     for place, score in hashes.places(record).items():
         commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))
     commands += [("SET", known, job.id)] if known else []
-    return [*commands, ("PUBLISH", hashes.WAKE, WORK)]
+    return [*commands, hashes.waking(WORK)]
 
 
 def _crowded() -> StorageError:
