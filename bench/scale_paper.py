@@ -69,12 +69,12 @@ def limits() -> list[Limit]:
         Limit(
             name=f"the API's functions, {RESERVED_CONCURRENCY} at once",
             most=RESERVED_CONCURRENCY / ANSWER_SECONDS * hour,
-            setting="`RESERVED_CONCURRENCY` there, then the account's quota “Concurrent executions” (1,000; new ones 10)",
+            setting="`RESERVED_CONCURRENCY` there, then the account's concurrent executions (1,000; new ones 10)",
         ),
         Limit(
             name=f"one machine, {slots} answers at once",
             most=slots / ANSWER_SECONDS * hour,
-            setting="`TLFIF_MACHINE__ENGINE_SLOTS`; more machines are not built, and need the quota `L-DB2E81BA`",
+            setting="`engine_slots` of `AWS_MACHINE_POLICY`; more machines also need the quota `L-DB2E81BA`",
         ),
         Limit(
             name=f"a new table, {TABLE_WRITES:,} write units a second",
@@ -125,7 +125,7 @@ def main() -> None:
         print(f"| {one.name} | {one.most:,.0f} | {one.setting} |")
     seconds = AWS_JOB_POLICY.max_queued / (RATES[-1] / 3600 - AWS_MACHINE_POLICY.engine_slots / ANSWER_SECONDS)
     print(
-        f"\nAt {RATES[-1]:,} an hour one machine falls behind: {AWS_JOB_POLICY.max_queued:,} wait after {seconds:.0f} s."
+        f"\nAt {RATES[-1]:,} an hour one machine falls behind: {AWS_JOB_POLICY.max_queued:,} wait in {seconds:.0f} s."
     )
 
 
