@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from threading import Lock, Thread
 from typing import Any
 
@@ -22,14 +23,16 @@ class _PromptHandler(MotoRequestHandler):
 
 
 class _OneAtATime:
-    """DynamoDB's requests in turn: moto undoes a cancelled transaction by putting back the whole table."""
+    """DynamoDB's requests in turn: moto undoes a cancelled transaction by putting back the whole table. Not SQS's: a
+    worker that waits for a message would keep everybody else waiting."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._turn = Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        with self._turn:
+        in_turn = environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB")
+        with self._turn if in_turn else nullcontext():
             return list(self._app(environ, start))
 
 

@@ -9,21 +9,22 @@ others' jobs.
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
-from tlfif.adapters.local.wakeups import topics_of
+from tlfif.adapters.local.wakeups import WORK, topics_of
 from tlfif.adapters.redis.redis_errors import damaged
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.job_record import JobRecord
+from tlfif.jobs.job_record import JobRecord, first_event
 from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change
 
 PREFIX = "tlfif:"
 COUNTER = PREFIX + "count"
-WAKE = PREFIX + "wake"
-"""The channel on which a topic of ``adapters.local.wakeups`` is published."""
+WAKE_WORKERS, WAKE_READERS = PREFIX + "wake:work", PREFIX + "wake:jobs"
+"""The channels on which topics of ``adapters.local.wakeups`` are published. Two, because each piece of an answer wakes
+readers: four workers that heard that, too, answered an eighth less."""
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
 APART = ("status", "position", "last_seq", "step", "lease_token", "lease_expires_at")
@@ -34,6 +35,18 @@ REQUEST = "request"
 _TOGETHER = tuple(field.name for field in fields(JobRecord) if field.name not in APART)
 
 Command = tuple[str | int | float, ...]
+
+
+class Found(NamedTuple):
+    """A job, and its request as it is stored, where it was wanted."""
+
+    record: JobRecord
+    body: bytes | None
+
+    @property
+    def request(self) -> GenerationRequest:
+        """What the job asks for. Raises StorageError (code ``storage_damaged``)."""
+        return request_from(self.body)
 
 
 def job_key(job_id: str) -> str:
@@ -102,7 +115,12 @@ def saving(change: Change, step: str) -> list[Command]:
     was, is_now = places(before), places(after)
     commands += [("ZADD", place, repr(score), after.id) for place, score in is_now.items() if was.get(place) != score]
     commands += [("ZREM", place, after.id) for place in was.keys() - is_now.keys()]
-    return commands + [("PUBLISH", WAKE, topic) for topic in sorted(topics_of(change))]
+    return commands + [waking(topic) for topic in sorted(topics_of(change))]
+
+
+def waking(topic: str) -> Command:
+    """The command that wakes those who wait for ``topic``."""
+    return ("PUBLISH", WAKE_WORKERS if topic == WORK else WAKE_READERS, topic)
 
 
 def forgetting(record: JobRecord) -> list[Command]:
@@ -112,10 +130,15 @@ def forgetting(record: JobRecord) -> list[Command]:
     return removed + [("ZREM", place, record.id) for place in places(record)]
 
 
-def writing(record: JobRecord, request: GenerationRequest, *, position: str) -> Command:
-    """The command that writes a new job, under that number."""
+def accepting(record: JobRecord, request: GenerationRequest, known: str, *, position: str) -> list[Command]:
+    """The commands that write a new job and its idempotency key. ``position`` stands where its number will be."""
     values = _apart(record) | {"record": _together(record), "position": position, REQUEST: request.to_json()}
-    return ("HSET", job_key(record.id), *_pairs(values))
+    commands: list[Command] = [("HSET", job_key(record.id), *_pairs(values))]
+    commands += adding_events(record.id, [first_event(record)])
+    for place, score in places(record).items():
+        commands.append(("ZADD", place, repr(score) if place == DUE else position, record.id))
+    commands += [("SET", known, record.id)] if known else []
+    return [*commands, waking(WORK)]
 
 
 def adding_events(job_id: str, events: Sequence[Event]) -> list[Command]:

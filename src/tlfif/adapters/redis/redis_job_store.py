@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.redis import job_hashes as hashes
@@ -10,7 +9,7 @@ from tlfif.adapters.redis.redis_server import POSITION, RedisServer
 from tlfif.jobs import transitions
 from tlfif.jobs.cursors import list_position, next_cursor
 from tlfif.jobs.events import Event
-from tlfif.jobs.job_record import JobRecord, first_event, new_record
+from tlfif.jobs.job_record import JobRecord, new_record
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import (
     AnswerTime,
@@ -26,7 +25,6 @@ from tlfif.jobs.jobs import (
     SubmitResult,
 )
 from tlfif.jobs.refusals import cursor_past_end, no_such_job
-from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
 from tlfif.kernel.errors import StorageError
@@ -47,7 +45,7 @@ class RedisJobStore(JobStore):
         known = hashes.known_key(job.owner, job.idempotency_key)
         step = self._ids.new_id("step")
         record = replace(new_record(job, position=0, now=now), step=step)
-        commands = _accepting(record, job, known)
+        commands = hashes.accepting(record, job.request, known, position=POSITION)
         for _ in range(_TRIES):
             # Asked first and looked at only where the server says no: most submits are one round trip.
             position = await self._server.accept(job.id, known=known, most=max_queued, step=step, commands=commands)
@@ -74,7 +72,7 @@ class RedisJobStore(JobStore):
         if limit < 1:
             raise ValueError("a page holds at least one job")
         before = None if cursor is None else list_position(cursor)
-        found: list[_Found] = []
+        found: list[hashes.Found] = []
         async for one in self._walk(hashes.listed(owner, status), newest_first=True, below=before, requests=True):
             found.append(one)
             if len(found) > limit:
@@ -122,7 +120,7 @@ class RedisJobStore(JobStore):
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
     ) -> list[ClaimedJob]:
-        requests: dict[str, _Found] = {}
+        requests: dict[str, hashes.Found] = {}
 
         async def waiting() -> list[JobRecord | None]:
             found: list[JobRecord | None] = []
@@ -219,14 +217,14 @@ class RedisJobStore(JobStore):
         return [hashes.event_from(entry) for entry in entries]
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
-        self._server.listen()
+        self._server.listen(hashes.WAKE_READERS)
         with self._server.wakeups.waiter(job_topic(job_id)) as waiter:
             (record,) = await self._records([job_id])
             if record is not None and record.may_grow(after):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
-        self._server.listen()
+        self._server.listen(hashes.WAKE_WORKERS)
         with self._server.wakeups.waiter(WORK) as waiter:
             await waiter.until(timeout)
 
@@ -250,7 +248,7 @@ class RedisJobStore(JobStore):
         below: int | None = None,
         at_once: int = _AT_ONCE,
         requests: bool = False,
-    ) -> AsyncIterator["_Found"]:
+    ) -> AsyncIterator[hashes.Found]:
         """Jobs of a sorted set by acceptance number, and what they ask for where that is wanted. Each request goes on
         behind the number that was seen last, so nobody who adds or takes away meanwhile moves another job out of
         sight."""
@@ -262,7 +260,7 @@ class RedisJobStore(JobStore):
             for _, row in page:
                 record = hashes.record_from(row[: len(hashes.RECORD)])
                 if record is not None:
-                    yield _Found(record, row[-1])
+                    yield hashes.Found(record, row[-1])
             if len(page) < at_once:
                 return
             first = f"({page[-1][0]}"
@@ -303,28 +301,6 @@ class RedisJobStore(JobStore):
             if await self._forget(found):
                 return len(found)
         raise _crowded()
-
-
-class _Found(NamedTuple):
-    """A job, and its request as it is stored, where it was wanted."""
-
-    record: JobRecord
-    body: bytes | None
-
-    @property
-    def request(self) -> GenerationRequest:
-        """What the job asks for."""
-        return hashes.request_from(self.body)
-
-
-def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Command]:
-    """What is written of a new job, whose number the server fills in."""
-    commands: list[hashes.Command] = [hashes.writing(record, job.request, position=POSITION)]
-    commands += hashes.adding_events(job.id, [first_event(record)])
-    for place, score in hashes.places(record).items():
-        commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))
-    commands += [("SET", known, job.id)] if known else []
-    return [*commands, ("PUBLISH", hashes.WAKE, WORK)]
 
 
 def _crowded() -> StorageError:

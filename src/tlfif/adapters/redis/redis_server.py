@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from tlfif.adapters.local.wakeups import Wakeups
-from tlfif.adapters.redis.job_hashes import COUNTER, DUE, QUEUE, RECORD, WAKE, Command, job_key
+from tlfif.adapters.local.wakeups import WORK, Wakeups
+from tlfif.adapters.redis.job_hashes import COUNTER, DUE, QUEUE, RECORD, WAKE_WORKERS, Command, job_key
 from tlfif.adapters.redis.redis_errors import storage_errors
 from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import Lease
@@ -92,7 +92,7 @@ class RedisServer:
         self._accept = client.register_script(_ACCEPT)
         self._look = client.register_script(_LOOK)
         self._extend = client.register_script(_EXTEND)
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, *commands: Command) -> list[Any]:
         """The answers to reading commands, sent together and answered at one moment."""
@@ -130,18 +130,18 @@ class RedisServer:
         found = await self._run(self._extend, leases=wanted, untill=repr(until), due=DUE, record=RECORD)
         return list(found)
 
-    def listen(self) -> None:
+    def listen(self, channel: str) -> None:
         """Begin to hear what other processes do; those who wait are woken once when it begins."""
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+        if channel not in self._listening:
+            self._listening[channel] = asyncio.create_task(self._listen(channel))
 
     async def close(self) -> None:
         """Close all connections, and end all waits."""
-        if self._listening is not None:
-            while not self._listening.done():  # the client swallows a cancel that comes while it connects
-                self._listening.cancel()
-                await asyncio.wait({self._listening}, timeout=_RETRY_SECONDS)
-            self._listening = None
+        for task in self._listening.values():
+            while not task.done():  # the client swallows a cancel that comes while it connects
+                task.cancel()
+                await asyncio.wait({task}, timeout=_RETRY_SECONDS)
+        self._listening.clear()
         self.wakeups.notify_all()
         await self._client.aclose()
 
@@ -150,17 +150,23 @@ class RedisServer:
         with storage_errors():
             return await script(args=[json.dumps(asked)])
 
-    async def _listen(self) -> None:
+    async def _listen(self, channel: str) -> None:
         while True:
             try:
                 async with self._client.pubsub() as subscription:
-                    await subscription.subscribe(WAKE)
+                    await subscription.subscribe(channel)
                     while True:
                         message = await subscription.get_message(timeout=None)
                         if message is not None and message["type"] == "message":
                             self.wakeups.notify([message["data"].decode()])
                         elif message is not None:
-                            self.wakeups.notify_all()  # subscribed, perhaps again: what came before was not heard
+                            self._wake_all(channel)  # subscribed, perhaps again: what came before was not heard
             except (RedisError, OSError) as error:
                 log.warning("the Redis server cannot be heard (%s); trying again", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _wake_all(self, channel: str) -> None:
+        if channel == WAKE_WORKERS:
+            self.wakeups.notify([WORK])
+        else:
+            self.wakeups.notify_readers()
