@@ -39,7 +39,7 @@ def asking(number: int, adapter: str = "") -> GenerationRequest:
 async def timed(engine: Engine, request: GenerationRequest) -> tuple[float, float]:
     """Seconds to the first word, and milliseconds a token after it."""
     begun, first, pieces = time.perf_counter(), 0.0, 0
-    async with aclosing(engine.generate(request)) as chunks:
+    async with engine.turn(request), aclosing(engine.generate(request)) as chunks:
         async for chunk in chunks:
             first = first or time.perf_counter() - begun
             pieces += bool(chunk)

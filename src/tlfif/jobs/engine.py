@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tlfif.jobs.jobs import FinishReason
@@ -21,6 +22,12 @@ class Chunk(Piece):
 
 class Engine(ABC):
     """Generates text. Speaks OpenAI-style HTTP to llama.cpp and vLLM alike."""
+
+    @asynccontextmanager
+    async def turn(self, request: GenerationRequest) -> AsyncGenerator[None]:  # noqa: ARG002 - others look at it
+        """Wait until ``request`` can be generated, and see to it that it stays so. An engine that takes any request at
+        any time has nothing to do here. Raises as :meth:`generate`."""
+        yield
 
     @abstractmethod
     def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:

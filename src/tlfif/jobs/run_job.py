@@ -93,7 +93,12 @@ async def run_job(
         return Outcome(status=status, receipt=receipt, error_code=code, error_message=message)
 
     try:
-        async with asyncio.timeout(policy.run_limit_seconds), aclosing(engine.generate(job.request)) as chunks:
+        # An answer's time begins when it is its turn: what others take is not its fault.
+        async with (
+            engine.turn(job.request),
+            asyncio.timeout(policy.run_limit_seconds),
+            aclosing(engine.generate(job.request)) as chunks,
+        ):
             async for chunk in chunks:
                 if times.take(chunk, clock.monotonic()):
                     emit(chunk)

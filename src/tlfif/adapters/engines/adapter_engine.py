@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tlfif.adapters.engines.adapter_turns import AdapterTurns
@@ -15,7 +15,7 @@ from tlfif.adapters.local.models.file_stamp import sha256_of
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress, EngineProcess
 from tlfif.jobs.request import GenerationRequest
 from tlfif.kernel.data_folder import open_private
-from tlfif.kernel.errors import EngineRejectedError, ModelUnusableError
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, ModelUnusableError
 from tlfif.models.personal_model import SHA256
 
 log = logging.getLogger(__name__)
@@ -29,22 +29,32 @@ Connect = Callable[[EngineAddress, Mapping[str, int]], Awaitable[Engine]]
 
 class AdapterProcess(EngineProcess):
     """llama.cpp's process, which starts anew when another adapter is wanted: it takes adapters at its start only. The
-    base's file stays in memory meanwhile. ``loaded``: sha256 of the adapters that it has."""
+    base's file stays in memory meanwhile. ``loaded``: sha256 of the adapters that it has. ``starts``: how often it was
+    started."""
 
     def __init__(self, process: LlamaEngineProcess, folder: Path) -> None:
         self.loaded: tuple[str, ...] = ()
+        self.starts = 0
         self._process = process
         self._folder = folder
-        self._starts = 0
         self._starting = asyncio.Lock()
 
     async def start(self) -> EngineAddress:
-        return await self._process.start()
-
-    async def start_with(self, adapters: tuple[str, ...]) -> EngineAddress:
-        """End the process and start it with these adapters. Nothing may be under way in it. Raises as :meth:`start`."""
         async with self._starting:
-            self._starts += 1
+            if self.starts:
+                await self._process.stop()  # a request may have started it meanwhile
+            self.starts += 1
+            return await self._process.start()
+
+    async def start_with(self, adapters: tuple[str, ...], *, seen: int) -> EngineAddress:
+        """End the process and start it with these adapters. Nothing may be under way in it.
+
+        Raises as :meth:`start`, and EngineGoneError where it was started since ``seen`` was :attr:`starts`: then it is
+        another's."""
+        async with self._starting:
+            if seen != self.starts:
+                raise EngineGoneError("The engine was started anew while the prompt waited for its turn.")
+            self.starts += 1
             await self._process.stop()
             files = [await asyncio.to_thread(self._null)] if adapters else []
             self._process.adapters = (*files, *(adapter_path(self._folder, each) for each in adapters))
@@ -58,10 +68,10 @@ class AdapterProcess(EngineProcess):
 
     async def wait(self) -> int:
         while True:
-            starts = self._starts
+            starts = self.starts
             status = await self._process.wait()
             async with self._starting:
-                if starts == self._starts:
+                if starts == self.starts:
                     return status
 
     async def why_ended(self) -> str:
@@ -101,25 +111,29 @@ class AdapterEngine(Engine):
         self._process = process
         self._connect = connect
         self._engine = engine
+        self._seen = process.starts
         self._turns = AdapterTurns()
         self._loading: asyncio.Task[None] | None = None
         self._used: list[str] = list(process.loaded)
         """The one that was asked longest ago first."""
 
-    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    @asynccontextmanager
+    async def turn(self, request: GenerationRequest) -> AsyncGenerator[None]:
         async with self._turns.turn(request.adapter):
-            engine = await self._with(request.adapter)
-            async with aclosing(engine.generate(request)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+            await self._load_if_absent(request.adapter)
+            yield
+
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """See the port. Within the request's turn, or for the base while nothing else is asked."""
+        return self._engine.generate(request)
 
     async def close(self) -> None:
         if self._loading is not None:
             self._loading.cancel()
         await self._engine.close()
 
-    async def _with(self, adapter: str) -> Engine:
-        """The engine, with the adapter loaded. Only requests for that adapter can be here."""
+    async def _load_if_absent(self, adapter: str) -> None:
+        """Only requests for that adapter can be here."""
         while self._loading is not None and not self._loading.done():
             # Of this adapter, or of one whose request was cancelled. Its failure is its own request's.
             await asyncio.wait({self._loading})
@@ -129,7 +143,6 @@ class AdapterEngine(Engine):
             await asyncio.shield(self._loading)
         if adapter:
             self._used = [each for each in self._used if each != adapter] + [adapter]
-        return self._engine
 
     async def _load(self, adapter: str) -> None:
         await self._process.check(adapter)
@@ -147,6 +160,11 @@ class AdapterEngine(Engine):
             ) from error
 
     async def _start_with(self, adapters: tuple[str, ...]) -> None:
-        address = await self._process.start_with(adapters)
+        try:
+            address = await self._process.start_with(adapters, seen=self._seen)
+        except ModelUnusableError:
+            self._seen = self._process.starts
+            raise
+        self._seen = self._process.starts
         old, self._engine = self._engine, await self._connect(address, self._process.numbers())
         await old.close()
