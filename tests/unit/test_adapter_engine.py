@@ -105,9 +105,9 @@ async def test_an_engine_that_was_replaced_does_not_restart_the_one_that_replace
     await ask(old, place.adapter(1))
     new = await place.open()
     before = list(place.llama.started)
-    assert before[-1] == ["null", place.adapter(1)], "a start after a failure has the same adapters"
+    assert before[-1] == [], "an adapter may be why the engine failed"
     with pytest.raises(EngineGoneError):
         await ask(old, place.adapter(2))
     assert place.llama.started == before
     await ask(new, place.adapter(2))
-    assert place.llama.started[-1] == ["null", place.adapter(1), place.adapter(2)]
+    assert place.llama.started[-1] == ["null", place.adapter(2)]

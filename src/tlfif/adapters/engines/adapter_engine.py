@@ -40,9 +40,11 @@ class AdapterProcess(EngineProcess):
         self._starting = asyncio.Lock()
 
     async def start(self) -> EngineAddress:
+        """See the port. After a failure without adapters, which may be why: each is loaded again when it is asked."""
         async with self._starting:
             if self.starts:
                 await self._process.stop()  # a request may have started it meanwhile
+                self._process.adapters = self.loaded = ()
             self.starts += 1
             return await self._process.start()
 
@@ -54,9 +56,9 @@ class AdapterProcess(EngineProcess):
         async with self._starting:
             if seen != self.starts:
                 raise EngineGoneError("The engine was started anew while the prompt waited for its turn.")
+            files = [await asyncio.to_thread(self._null)] if adapters else []
             self.starts += 1
             await self._process.stop()
-            files = [await asyncio.to_thread(self._null)] if adapters else []
             self._process.adapters = (*files, *(adapter_path(self._folder, each) for each in adapters))
             self.loaded = adapters
             return await self._process.start()
