@@ -52,6 +52,8 @@ async def scale(rounds: int) -> Report:
                 for workers in WORKERS:
                     await _measure_answers(one, workers, found)
                 _keep(found, f"scale_{one.kind}_jobs_per_second_flat_out", await answered_per_second(one, 2, 0.0))
+    async with _redis("--appendfsync", "no") as unsynced:  # how much of it is the disk
+        _keep(found, "scale_redis_unsynced_jobs_per_second_4", await answered_per_second(unsynced, 4, ANSWER_SECONDS))
     for workers in (0, *WORKERS):  # a new emulator each: it slows down with what is in it
         async with _dynamo() as dynamo:
             await (_measure_answers(dynamo, workers, found) if workers else _measure_asks(dynamo, found))
@@ -136,8 +138,8 @@ async def _sqlite() -> AsyncIterator[Measured]:
 
 
 @asynccontextmanager
-async def _redis() -> AsyncIterator[Measured]:
-    with closing(RedisProcess()) as process:
+async def _redis(*options: str) -> AsyncIterator[Measured]:
+    with closing(RedisProcess(*options)) as process:
         await asyncio.to_thread(process.start)
         store = await open_store("redis", process.url)
         yield Measured(kind="redis", place=process.url, store=store, jobs=160)

@@ -85,6 +85,26 @@ async def test_no_job_is_hidden_by_who_writes_between_two_requests(server: Redis
     await other.close()
 
 
+async def test_a_lease_that_is_extended_while_it_is_looked_at_is_not_taken_away(server: RedisProcess) -> None:
+    ids = FakeIds()
+    store, other = [await open_redis_job_store(server.address, ids) for _ in range(2)]
+    lease = await running(store)
+    late = T0 + LEASE_SECONDS + 1
+    looked = store._server.look
+
+    async def between(*words: Any, **named: Any) -> Any:
+        page = await looked(*words, **named)
+        (state,) = await other.heartbeat([lease], lease_seconds=LEASE_SECONDS, now=late)
+        assert state.held
+        return page
+
+    store._server.look = between  # type: ignore[method-assign]  # where another process gets in between
+    assert await store.reap(now=late) == []
+    assert (await store.get(lease.job_id)).status is JobStatus.RUNNING
+    await store.close()
+    await other.close()
+
+
 async def test_a_beat_a_submit_and_a_page_ask_no_more_than_they_need(server: RedisProcess) -> None:
     store = await open_redis_job_store(server.address, FakeIds())
     await submit(store, *(f"job_{number}" for number in range(8)))

@@ -106,8 +106,8 @@ def places(record: JobRecord) -> dict[str, float]:
 def saving(change: Change, step: str) -> list[Command]:
     """The commands that write ``change`` and wake whom it concerns."""
     before, after = change.before, change.after
-    now = _apart(after) | {"step": step}
-    values = {name: value for name, value in now.items() if value != _apart(before)[name]}
+    now = apart(after) | {"step": step}
+    values = {name: value for name, value in now.items() if value != apart(before)[name]}
     if any(getattr(before, name) != getattr(after, name) for name in _TOGETHER):
         values["record"] = _together(after)
     commands: list[Command] = [("HSET", job_key(after.id), *_pairs(values))]
@@ -132,7 +132,7 @@ def forgetting(record: JobRecord) -> list[Command]:
 
 def accepting(record: JobRecord, request: GenerationRequest, known: str, *, position: str) -> list[Command]:
     """The commands that write a new job and its idempotency key. ``position`` stands where its number will be."""
-    values = _apart(record) | {"record": _together(record), "position": position, REQUEST: request.to_json()}
+    values = apart(record) | {"record": _together(record), "position": position, REQUEST: request.to_json()}
     commands: list[Command] = [("HSET", job_key(record.id), *_pairs(values))]
     commands += adding_events(record.id, [first_event(record)])
     for place, score in places(record).items():
@@ -164,8 +164,8 @@ def record_from(row: Sequence[bytes | None]) -> JobRecord | None:
     if all(value is None for value in row):
         return None
     try:
-        together, *apart = ((value or b"").decode() for value in row)
-        known: dict[str, Any] = json.loads(together) | dict(zip(APART, apart, strict=True))
+        together, *others = ((value or b"").decode() for value in row)
+        known: dict[str, Any] = json.loads(together) | dict(zip(APART, others, strict=True))
         known |= {"position": int(known["position"]), "last_seq": int(known["last_seq"])}
         known["status"] = JobStatus(known["status"])
         known["lease_token"] = known["lease_token"] or None
@@ -184,8 +184,8 @@ def request_from(body: bytes | None) -> GenerationRequest:
         raise damaged(error) from None
 
 
-def _apart(record: JobRecord) -> dict[str, str]:
-    """Empty for nothing."""
+def apart(record: JobRecord) -> dict[str, str]:
+    """The values of :data:`APART` as they are stored; empty for nothing."""
     values = {name: getattr(record, name) for name in APART}
     return {name: "" if value is None else str(value) for name, value in values.items()}
 

@@ -271,25 +271,29 @@ class RedisJobStore(JobStore):
         return [hashes.record_from(row) for _, row in page]
 
     async def _apply(
-        self, read: Callable[[], Awaitable[Sequence[JobRecord | None]]], transition: Transition
+        self,
+        read: Callable[[], Awaitable[Sequence[JobRecord | None]]],
+        transition: Transition,
+        *,
+        beats: bool = False,
     ) -> list[Change]:
         """Read, decide and write all that changes in one step; again where somebody else wrote meanwhile."""
         for _ in range(_TRIES):
             changes = [change for record in await read() if (change := transition(record)) is not None]
-            if await self._save(changes):
+            if await self._save(changes, beats=beats):
                 return changes
         raise _crowded()
 
     async def _change_all(self, place: str, transition: Transition, *, last: str = "+inf") -> list[str]:
-        changes = await self._apply(lambda: self._all(place, last), transition)
+        changes = await self._apply(lambda: self._all(place, last), transition, beats=True)
         return [each.after.id for each in sorted(changes, key=lambda change: change.after.position)]
 
-    async def _save(self, changes: Sequence[Change]) -> bool:
+    async def _save(self, changes: Sequence[Change], *, beats: bool = False) -> bool:
         if not changes:
             return True
         step = self._ids.new_id("step")
         commands = [command for change in changes for command in hashes.saving(change, step)]
-        return await self._server.commit([change.before for change in changes], commands, step=step)
+        return await self._server.commit([change.before for change in changes], commands, step=step, beats=beats)
 
     async def _forget(self, records: Sequence[JobRecord]) -> bool:
         commands = [command for record in records for command in hashes.forgetting(record)]

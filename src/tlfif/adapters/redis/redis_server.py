@@ -11,7 +11,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups
-from tlfif.adapters.redis.job_hashes import COUNTER, DUE, QUEUE, RECORD, WAKE_WORKERS, Command, job_key
+from tlfif.adapters.redis.job_hashes import COUNTER, DUE, QUEUE, RECORD, WAKE_WORKERS, Command, apart, job_key
 from tlfif.adapters.redis.redis_errors import storage_errors
 from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import Lease
@@ -40,6 +40,7 @@ for _, seen in ipairs(asked.seen) do
   local step = redis.call('HGET', seen[1], 'step')
   if step == asked.step then return 1 end
   if step ~= seen[2] then return 0 end
+  if seen[3] and redis.call('HGET', seen[1], 'lease_expires_at') ~= seen[3] then return 0 end
 end
 run()
 return 1
@@ -72,8 +73,8 @@ for place, lease in ipairs(asked.leases) do
   local held = redis.call('HMGET', job, 'status', 'lease_token')
   found[place] = false
   if held[1] == 'running' and held[2] == lease[3] then
-    redis.call('HSET', job, 'lease_expires_at', asked.untill)
-    redis.call('ZADD', asked.due, asked.untill, lease[2])
+    redis.call('HSET', job, 'lease_expires_at', asked.last)
+    redis.call('ZADD', asked.due, asked.last, lease[2])
     found[place] = redis.call('HMGET', job, unpack(asked.record))
   end
 end
@@ -112,10 +113,13 @@ class RedisServer:
         found = await self._run(self._look, prefix=job_key(""), **asked)
         return [(score.decode(), row) for score, row in found]
 
-    async def commit(self, seen: Sequence[JobRecord], commands: Sequence[Command], *, step: str) -> bool:
+    async def commit(
+        self, seen: Sequence[JobRecord], commands: Sequence[Command], *, step: str, beats: bool = False
+    ) -> bool:
         """Run ``commands`` in one step, if every job is as it was ``seen``; whether they were run. Asked twice with one
-        ``step`` (which the commands write), it runs them once: an answer may be lost on its way."""
-        checks = [(job_key(record.id), record.step) for record in seen]
+        ``step`` (which the commands write), it runs them once: an answer may be lost on its way. ``beats``: a lease
+        that was extended meanwhile is another one, too."""
+        checks = [(job_key(one.id), one.step, *([apart(one)["lease_expires_at"]] if beats else [])) for one in seen]
         return bool(await self._run(self._commit, step=step, seen=checks, commands=commands))
 
     async def accept(self, job_id: str, *, known: str, most: int, step: str, commands: Sequence[Command]) -> int:
@@ -127,7 +131,7 @@ class RedisServer:
     async def extend(self, leases: Sequence[Lease], *, until: float) -> list[Sequence[bytes | None] | None]:
         """Let each lease that is held last ``until`` then: the values of :data:`RECORD`, None for one that is lost."""
         wanted = [(job_key(lease.job_id), lease.job_id, lease.token) for lease in leases]
-        found = await self._run(self._extend, leases=wanted, untill=repr(until), due=DUE, record=RECORD)
+        found = await self._run(self._extend, leases=wanted, last=repr(until), due=DUE, record=RECORD)
         return list(found)
 
     def listen(self, channel: str) -> None:
