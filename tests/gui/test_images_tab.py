@@ -92,6 +92,8 @@ def test_the_log_stays_at_its_end_until_somebody_reads_further_up(seat: Seat, de
     show(desk, seat)
     text = tab_of(seat).build.log
     tab_of(seat)._canvas.yview_moveto(1)
+    bar = tab_of(seat).build._bar
+    assert not bar.winfo_manager(), "there is nothing to scroll"
 
     def say(after: int) -> None:
         more = log_lines(*(f"{n} " + "words " * 40 for n in range(10)), ended=False, after=after)
@@ -101,6 +103,7 @@ def test_the_log_stays_at_its_end_until_somebody_reads_further_up(seat: Seat, de
     for after in (2, 12, 22):
         say(after)
         assert text.dlineinfo("end-1c") is not None
+    assert bar.winfo_manager()
     text.yview_moveto(0)
     seat.settle()
     say(32)

@@ -117,6 +117,22 @@ def test_a_message_leaves_the_prompt_in_sight(desk: Desk, open_seat: Callable[..
     assert "Press Connect." in seat.texts(seat.window.notices)
 
 
+def test_in_a_narrow_window_a_message_has_the_whole_width(desk: Desk, open_seat: Callable[..., Seat]) -> None:
+    seat = open_seat(desk.core, size="640x480")
+    told = Problem(code="z", title="No server answers", message="It ended by itself. " * 3, advice="Press Connect.",
+                   presses=(Press.RECONNECT,))  # fmt: skip
+    show(seat, notices=(Notice(problem=told, at=1.0),))
+
+    def room_beside() -> int:
+        words = seat.window.notices._cards[0].winfo_children()[2]
+        return seat.window.notices.winfo_width() - words.winfo_width()
+
+    assert room_beside() < 80
+    seat.root.geometry("1000x600")
+    seat.settle()
+    assert room_beside() > 160, "the buttons stand beside it"
+
+
 def test_keys_do_not_go_to_a_tab_that_is_hidden(seat: Seat, desk: Desk) -> None:
     desk.hear("off")
     seat.focus(seat.window.chat.composer.text)

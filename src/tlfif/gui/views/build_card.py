@@ -69,11 +69,10 @@ class BuildCard(Card):
             self._frame, height=LOG_HEIGHT, wrap="word", state="disabled", cursor="arrow", borderwidth=0, relief="flat"
         )
         self._bar = ttk.Scrollbar(self._frame, orient="vertical", command=self.log.yview, bootstyle="secondary round")
-        self.log.configure(yscrollcommand=self._bar.set)
+        self.log.configure(yscrollcommand=self._scrolled)
         self.log.bind("<Tab>", leave_text)
         self.log.bind("<Shift-Tab>", lambda event: leave_text(event, forward=False))
         self.log.grid(row=0, column=0, sticky="nsew")
-        self._bar.grid(row=0, column=1, sticky="ns")
         self._frame.columnconfigure(0, weight=1)
         self._strip.grid(row=0, column=0, sticky="ew")
         self.outcome.grid(row=1, column=0, sticky="ew")
@@ -129,6 +128,14 @@ class BuildCard(Card):
             self.log.insert("end", f"{before}{stage:11} {one_line(line['text'])}", LINE)
         self.log.configure(state="disabled")
         self._stay_at_end()
+
+    def _scrolled(self, first: float, last: float) -> None:
+        """The bar is there where there is something to scroll, over the margin: nothing moves when it comes."""
+        self._bar.set(first, last)
+        if float(first) > 0 or float(last) < 1:
+            self._bar.place(in_=self.log, relx=1.0, rely=0.0, relheight=1.0, anchor="ne")
+        else:
+            self._bar.place_forget()
 
     def _stay_at_end(self) -> None:
         """Unless somebody reads further up. How high the lines are that go on below is known only to who asks."""
