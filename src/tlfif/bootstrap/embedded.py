@@ -21,7 +21,7 @@ from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
-from tlfif.kernel.clock import Clock
+from tlfif.kernel.clock import Clock, Ids
 from tlfif.models.personal_models import PersonalModels
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
@@ -45,22 +45,9 @@ async def embedded_container(settings: Settings) -> Container:
     )
     timeline = stores.timeline
     clock = HomeClock(system, boot_id=boot_id(), kept=await timeline.load(), keep=timeline.keep, slept=seconds_slept)
-    machines = stores.machines
-    try:
-        jobs = stores.jobs if settings.store is None else await open_job_store(settings.store, ids)
-        await _tell_what_stays(stores.jobs, jobs)
-    except BaseException:
-        await stores.close()
-        raise
+    jobs, machines = await _jobs(settings, stores, ids), stores.machines
     models = FileModelStore(models_dir=data_folder.models, hub_url=_address(settings.hub_url), clock=clock)
-    host = ProcessMachineHost(
-        data_folder.root,
-        job_policy=settings.job,
-        machine_policy=settings.machine,
-        clock_offset=lambda: clock.offset,
-        bundles=data_folder.images,
-        store=settings.store.to_json() if settings.store else None,
-    )
+    host = _host(settings, clock)
     images, launched = embedded_images(settings, stores=stores, models=models, clock=clock, installed=IMAGE)
     money, meter = _money(settings, stores, jobs, clock)
     reconciler = Reconciler(
@@ -104,13 +91,33 @@ async def embedded_container(settings: Settings) -> Container:
     )
 
 
-async def _tell_what_stays(in_file: JobStore, jobs: JobStore) -> None:
-    left = await in_file.counts() if jobs is not in_file else None
-    if left is not None and left.queued + left.running:
+def _host(settings: Settings, clock: HomeClock) -> ProcessMachineHost:
+    return ProcessMachineHost(
+        settings.data_folder.root,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        clock_offset=lambda: clock.offset,
+        bundles=settings.data_folder.images,
+        store=settings.store.to_json() if settings.store else None,
+    )
+
+
+async def _jobs(settings: Settings, stores: SqliteStores, ids: Ids) -> JobStore:
+    """In the file, or in the server that is set."""
+    if settings.store is None:
+        return stores.jobs
+    try:
+        left = await stores.jobs.counts()
+        jobs = await open_job_store(settings.store, ids)
+    except BaseException:
+        await stores.close()
+        raise
+    if left.queued + left.running:
         log.warning(
             "%d prompts wait in the job file and are not answered while TLFIF_STORE_URL is set: unset it, and they are",
             left.queued + left.running,
         )
+    return jobs
 
 
 def _personal_models(settings: Settings, stores: SqliteStores, models: FileModelStore, clock: Clock) -> PersonalModels:

@@ -24,7 +24,7 @@ PREFIX = "tlfif:"
 COUNTER = PREFIX + "count"
 WAKE_WORKERS, WAKE_READERS = PREFIX + "wake:work", PREFIX + "wake:jobs"
 """The channels on which topics of ``adapters.local.wakeups`` are published. Two, because each piece of an answer wakes
-readers: four workers that heard that, too, answered an eighth less."""
+readers, and no worker need hear of it."""
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
 APART = ("status", "position", "last_seq", "step", "lease_token", "lease_expires_at")
