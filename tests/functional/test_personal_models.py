@@ -14,9 +14,11 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.memory_personal_model_store import MemoryPersonalModelStore
 from tests.functional.api_server import READY_MODEL, ApiServer, assert_problem, small_catalogue
 from tests.functional.gguf_writer import LORA, Gguf, Tensor, Value, llama_header
+from tests.functional.test_api_answers import check, client_of
 from tlfif.adapters.local.models.adapter_folder import AdapterFolder, adapter_path
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.models.personal_models import PersonalModels
+from tlfif.wire.models import PersonalModelView
 
 WEIGHT = "blk.0.attn_q.weight"
 
@@ -87,6 +89,17 @@ def test_a_job_names_a_registered_adapter_and_is_for_the_machine_of_its_base(pla
     assert (accepted.status_code, accepted.json()["model"]) == (202, "anna-poems")
     claimed = place.api.claim().job
     assert (claimed.request.model, claimed.request.adapter) == ("anna-poems", digest)
+
+
+async def test_what_the_client_gets_of_personal_models_is_what_it_says(place: Place) -> None:
+    place.api.owners = frozenset({""})
+    async with client_of(place.api) as client:
+        added = await client.add_model("anna-poems", adapter=place.file(), base=READY_MODEL)
+        moved = [await client.move_model("anna-poems", action) for action in ("approve", "retire")]
+        for one in (added, *moved):
+            check(PersonalModelView, one)
+        assert [one["state"] for one in (added, *moved)] == ["registered", "approved", "retired"]
+        assert (await client.all_models())["personal"] == [moved[-1]]
 
 
 @pytest.mark.requirement("11.2.2")

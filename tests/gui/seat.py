@@ -55,14 +55,18 @@ class Seat:
             ImageGrab.grab(xdisplay=os.environ["DISPLAY"]).save(Path(folder) / f"{name}.png")
 
     def click(self, widget: tkinter.Misc) -> None:
-        """The left button, in the middle of it."""
+        """The left button, in the middle of it, and all that follows at once."""
+        self.press(widget)
+        self.settle()
+
+    def press(self, widget: tkinter.Misc) -> None:
+        """The left button alone."""
         self.settle()
         x, y = widget.winfo_width() // 2, widget.winfo_height() // 2
         assert widget.winfo_viewable(), f"{widget} cannot be seen"
         widget.event_generate("<Enter>", x=x, y=y)
         widget.event_generate("<Button-1>", x=x, y=y)
         widget.event_generate("<ButtonRelease-1>", x=x, y=y)
-        self.settle()
 
     def focus(self, widget: tkinter.Misc) -> None:
         """Give it the keyboard, without a window manager that would."""

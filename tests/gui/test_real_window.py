@@ -83,8 +83,8 @@ def test_a_day_with_the_window(home: DataFolder, open_seat: Callable[..., Seat])
     assert core.state.cost.real.usd == 0, "nothing is owed on this computer"
 
     seat.wait(lambda: window.status_bar.stop.instate(["!disabled"]), "it can be stopped")
-    seat.click(window.status_bar.stop)
-    assert window.status_bar.stop.cget("text") == "Stopping…"
+    seat.press(window.status_bar.stop)
+    assert window.status_bar.stop.cget("text") == "Stopping…", "at once; a moment later it may be gone already"
     seat.wait(
         lambda: core.state.status_line.kind in AWAY and not core.state.machine.stop.pending, "the stop is confirmed"
     )
