@@ -62,6 +62,7 @@ from tlfif.jobs.pieces import MOST_LETTERS
 from tlfif.jobs.policy import AWS_JOB_POLICY, USUAL_TEMPERATURE, JobPolicy
 from tlfif.kernel.access import KEY_PREFIX, MOST_KEYS
 from tlfif.kernel.data_folder import DataFolder
+from tlfif.kernel.error_codes import ERROR_CODES
 from tlfif.machines.machine import MachineState, Phase
 from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, MOST_DISK_GB, STANDARD_QUOTA, USUAL_TYPES
 from tlfif.machines.machine_types import ImageProfile as Kind
@@ -74,7 +75,7 @@ from tlfif.machines.policy import (
     MachinePolicy,
 )
 from tlfif.models.catalogue import MAX_CONTEXT_TOKENS, SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource, ModelSpec
-from tlfif.money.amounts import usd, usd_and_eur
+from tlfif.money.amounts import eur, usd, usd_and_eur
 from tlfif.money.budget.budget import DRAIN_SECONDS, HEADROOM_PERCENT, WARN_PERCENT
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -116,8 +117,10 @@ def pins_of(spec: ModelSpec) -> list[str]:
 
 VALUES: list[tuple[str, str]] = [
     *(("1.1.9", f"**{keys}**") for keys, _ in key_table("Ctrl")),
-    *(("1.1.12", f"`{usd(value)}`") for value in (0.03, 0.999, 0.000072, -0.08, 1234.5)),
+    *(("1.1.12", f"`{usd(value)}`") for value in (0.03, 0.999, 0.000072, 1234.5)),
     ("1.1.12", f"`{usd_and_eur(0, 0)}`"),
+    ("1.1.12", f"`{usd(0.003)}`"),
+    ("1.1.12", f"`{eur(20.1234)}`"),
     ("1.4.3", f"`{DataFolder(Path()).history.name}`"),
     ("1.4.8", f"on one line of {TITLE_LENGTH} characters at most"),
     ("1.4.8", f"on one line of {NAME_LENGTH} characters at most"),
@@ -142,8 +145,15 @@ VALUES: list[tuple[str, str]] = [
     ("1.5.5", f"({between(*FONT_RANGE)} points)"),
     ("1.5.5", f"the last {MAX_CHOSEN} conversations"),
     ("1.3.2", "{:g}, {:g} and {:g} seconds on AWS".format(*AWS.expected_phase_seconds.values())),
-    ("1.6.2", f"{exit_codes.USAGE} wrong use or bad input, {exit_codes.JOB_FAILED} the job failed"),
-    ("1.6.2", f"{exit_codes.NO_MACHINE} the machine cannot start, {exit_codes.NO_ACCESS} not reachable"),
+    ("1.6.2", f"- {exit_codes.USAGE}: wrong use or bad input"),
+    ("1.6.2", f"- {exit_codes.JOB_FAILED}: the job failed"),
+    ("1.6.2", f"- {exit_codes.NO_MACHINE}: the machine cannot start"),
+    ("1.6.2", f"- {exit_codes.NO_ACCESS}: not reachable"),
+    *(
+        ("1.6.2", f"`{code}`")
+        for code, row in ERROR_CODES.items()
+        if row.exit in {exit_codes.JOB_FAILED, exit_codes.NO_MACHINE}
+    ),
     ("1.6.2", f"{exit_codes.INTERRUPTED} interrupted, {exit_codes.OUTPUT_CLOSED} the reader"),
     ("2.1.2", f"Messages: 1 to {limits.MAX_MESSAGES}"),
     ("2.1.2", f"roles {', '.join(f'`{role}`' for role in limits.ROLES)}"),
@@ -173,7 +183,7 @@ VALUES: list[tuple[str, str]] = [
     ("2.2.6", f"(`{KEY_PREFIX}…`) for one program, up to {MOST_KEYS}"),
     ("2.2.7", f"At most {JOB.max_queued:,} prompts wait"),
     ("2.4.1", f"`n` up to {MOST_CHOICES}"),
-    ("2.4.6", f"cancelled {GRACE_SECONDS:g} seconds later"),
+    ("2.4.6", f"cancelled {GRACE_SECONDS:g} seconds after"),
     *(("3.1.1", f"`{state}`" if state in ("no_capacity", "no_quota", "broken") else state) for state in MachineState),
     ("3.1.1", f"at most {AWS.heartbeat_valid_seconds:g} seconds old"),
     ("3.1.3", f"looks again every {PAUSE_SECONDS:g} seconds"),
