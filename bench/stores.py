@@ -82,7 +82,11 @@ def a_job() -> NewJob:
         sampling=Sampling(temperature=0.7, seed=7),
     )
     return NewJob(
-        id=ids.new_id("job"), request=request, idempotency_key=ids.new_id("key"), expires_at=time.time() + 600
+        id=ids.new_id("job"),
+        base=request.model,
+        request=request,
+        idempotency_key=ids.new_id("key"),
+        expires_at=time.time() + 600,
     )
 
 
