@@ -3,6 +3,7 @@
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from bench.stage import MODEL, Stage
 from tlfif.jobs.events import Event, EventKind
@@ -45,7 +46,8 @@ async def through_tlfif(stage: Stage, number: int, max_tokens: int) -> Timed:
             if news.kind is EventKind.DELTA and not first:
                 first = time.perf_counter() - begun
             elif news.kind is EventKind.SUCCEEDED:
-                tokens = news.data["receipt"]["completion_tokens"]
+                receipt: Any = news.data["receipt"]
+                tokens = receipt["completion_tokens"]
     return Timed(first, time.perf_counter() - begun, tokens)
 
 

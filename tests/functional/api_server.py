@@ -254,7 +254,10 @@ class ApiServer:
         return named
 
     def stop(self) -> None:
-        self.run(self.container.close())
+        async def close() -> None:
+            await self.container.close()
+
+        self.run(close())
         self._server.should_exit = True
         self._thread.join(10)
         assert not self._thread.is_alive()

@@ -90,7 +90,7 @@ def write_parts(folder: Path, *, parts: int) -> list[Path]:
     """A model split over ``parts`` files, as llama.cpp's gguf-split names them."""
     whole = Gguf(values=llama_header())
     return [
-        replace(whole, values=(whole.values if n == 0 else {}) | split_values(n, parts)).write(
+        replace(whole, values={**(whole.values if n == 0 else {}), **split_values(n, parts)}).write(
             folder / f"toy-{n + 1:05d}-of-{parts:05d}.gguf"
         )
         for n in range(parts)
