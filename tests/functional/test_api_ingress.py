@@ -192,6 +192,7 @@ def test_stop_is_heard_while_every_place_is_taken(small: ApiServer) -> None:
         refused = [answer for answer in (reader.recv(4096) for reader in readers) if b" 429 " in answer]
         assert refused
         assert b"server_full" in refused[0]
+        assert b"\r\nretry-after: 5\r\n" in refused[0]
         with small.client() as client:
             assert client.post("/v1/server/stop").status_code == 202
         assert healthy(small)

@@ -149,11 +149,13 @@ def test_on_another_port_the_host_names_it() -> None:
     assert own_hosts(8080) == {"127.0.0.1:8080", "[::1]:8080", "localhost:8080"}
 
 
+@pytest.mark.requirement("2.1.6")
 async def test_stop_and_health_are_answered_beside_as_many_requests_as_may_be() -> None:
     visit = Visit()
     visit.most = 0
     await visit.pass_through([b"{}"], HOST, BEARER)
     assert (visit.status, visit.code, visit.seen) == (429, "server_full", [])
+    assert (b"retry-after", b"5") in visit.sent[0]["headers"]
     for path in ("/healthz", "/v1/server", "/v1/server/stop"):
         await visit.pass_through([b""], HOST, BEARER, path=path)
     assert len(visit.seen) == 3

@@ -15,9 +15,11 @@ from tlfif.adapters.aws.jobs.dynamo_job_texts import INLINE_BYTES
 from tlfif.adapters.aws.machines.dead_mans_switch import TARGET
 from tlfif.adapters.aws.machines.ec2_machine_host import SEARCH_SECONDS
 from tlfif.adapters.aws.machines.ec2_user_data import MAX_BYTES
+from tlfif.adapters.aws.sign_in.cognito_authority import LEEWAY_SECONDS
 from tlfif.api import ingress
 from tlfif.api.cost_views import RECEIPTS
 from tlfif.api.dialect_answers import GRACE_SECONDS
+from tlfif.api.problems import MAX_FAULTS, RETRY_SECONDS
 from tlfif.api.request_body import BODY_SECONDS
 from tlfif.bootstrap.aws_images import LONGEST_WORK_SECONDS
 from tlfif.bootstrap.settings import Settings
@@ -35,8 +37,19 @@ from tlfif.client.following import LONGEST_WAIT_SECONDS, START_WAIT_SECONDS
 from tlfif.client.profile import REDIRECT_PORTS
 from tlfif.control.reconcile import PURGE_LIMIT
 from tlfif.control.scheduled_router import PAUSE_SECONDS
+from tlfif.deployment.destroy import DELETE_TRIES, MACHINE_SECONDS
 from tlfif.dialects.openai_chat import MOST_CHOICES
+from tlfif.doctor.account_verdicts import LEAST_LAMBDA
 from tlfif.doctor.checks import ACCOUNT_CHECKS, COMPUTER_CHECKS
+from tlfif.doctor.computer_verdicts import (
+    CLOCK_NOTICED_SECONDS,
+    CLOCK_REFUSED_SECONDS,
+    FULL_BYTES,
+    JUMP_SECONDS,
+    JUMPS_DAYS,
+    OLD_PRICE_DAYS,
+    TIGHT_BYTES,
+)
 from tlfif.gui.bridge.watching import LOST_SECONDS, SIGNED_OUT_SECONDS
 from tlfif.gui.model.attachments import MAX_FILE_BYTES, MAX_FILES
 from tlfif.gui.model.preferences import FONT_RANGE, MAX_CHOSEN, MAX_PERSONAS
@@ -51,15 +64,18 @@ from tlfif.history.titles import NAME_LENGTH, TITLE_LENGTH
 from tlfif.images.golden_prompts import GOLDEN_PROMPTS
 from tlfif.images.image import STAGES, ImageState
 from tlfif.images.pipeline import APPROVAL_SECONDS
+from tlfif.images.promotion import MOST_REMEMBERED
 from tlfif.images.requests import KEEP_MINUTES
 from tlfif.images.retention import KEPT
 from tlfif.images.smoke_report import NEEDED_SHARE
 from tlfif.images.watch_repository import PATHS, POLL_SECONDS
 from tlfif.jobs import limits, tool_limits
+from tlfif.jobs.delete_jobs import PAGE as DELETE_PAGE
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import MAX_ATTEMPTS, JobStatus
 from tlfif.jobs.pieces import MOST_LETTERS
 from tlfif.jobs.policy import AWS_JOB_POLICY, USUAL_TEMPERATURE, JobPolicy
+from tlfif.jobs.token_estimate import A_MESSAGE
 from tlfif.kernel.access import KEY_PREFIX, MOST_KEYS
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.error_codes import ERROR_CODES
@@ -75,17 +91,21 @@ from tlfif.machines.policy import (
     MachinePolicy,
 )
 from tlfif.models.catalogue import MAX_CONTEXT_TOKENS, SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource, ModelSpec
+from tlfif.models.model_store import ModelState
 from tlfif.money.amounts import eur, usd, usd_and_eur
 from tlfif.money.budget.budget import DRAIN_SECONDS, HEADROOM_PERCENT, WARN_PERCENT
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import INCLUDED_MIBS, QUICK_MIBS, REGIONS, running_rates
 from tlfif.money.spend.standing_costs import lean_items, total_per_month
+from tlfif.wire.models import ModelView
+from tlfif.wire.server import ServerView
 from tlfif.worker.machine_life import MAX_ENGINE_FAILURES
 
 PINS = json.loads((Path(__file__).parents[2] / "images" / "pins.json").read_text("utf-8"))
 HERE, AWS = MachinePolicy(), AWS_MACHINE_POLICY
 JOB, AWS_JOB = JobPolicy(), AWS_JOB_POLICY
+FOLDER = DataFolder(Path())
 AT_MS = 2**43
 """After every built-in price began."""
 
@@ -174,6 +194,15 @@ VALUES: list[tuple[str, str]] = [
     ("2.1.2", f"`notes` up to {limits.MAX_NOTES_BYTES // 1024} KiB"),
     ("2.1.2", f"`idle_timeout_minutes` {between(MIN_IDLE_TIMEOUT_MINUTES, MAX_IDLE_TIMEOUT_MINUTES)}"),
     ("2.1.2", f"fewer than {limits.MIN_ANSWER_TOKENS} tokens of the {MAX_CONTEXT_TOKENS:,}"),
+    ("2.1.2", f"nested {tool_limits.MAX_SCHEMA_DEPTH} deep at most"),
+    ("2.1.2", f"divided by {limits.LONGEST_TOKEN_BYTES} where"),
+    ("2.1.6", f"`Retry-After: {RETRY_SECONDS}`"),
+    ("2.1.6", f"the first {'ten' if MAX_FAULTS == 10 else MAX_FAULTS} with"),
+    *(("2.1.7", f"`{state}`") for state in ModelState),
+    *(("2.1.7", f"`{name}`") for name in (*ServerView.__annotations__, *ModelView.__annotations__)),
+    ("2.1.8", f"{10 * DELETE_PAGE:,} a call"),
+    ("2.2.1", f"may be {LEEWAY_SECONDS} seconds past its end"),
+    ("2.4.3", f"{ {5: 'five'}[A_MESSAGE] } for each message and tool"),
     ("2.1.5", f"up to S seconds ({between(*limits.WAIT_RANGE)})"),
     ("2.1.5", f"waits of up to {LONGEST_WAIT_SECONDS:g} seconds ({START_WAIT_SECONDS:g} while a machine starts)"),
     ("2.2.5", f"at most {ingress.HEAD_BYTES // 1024} KiB and {ingress.HEAD_FIELDS} lines"),
@@ -257,6 +286,19 @@ VALUES: list[tuple[str, str]] = [
     ("7.2.1", f"every {POLL_SECONDS:g} seconds"),
     ("7.2.3", f"{'ten' if len(GOLDEN_PROMPTS) == 10 else len(GOLDEN_PROMPTS)} English prompts"),
     ("7.2.3", f"At least {NEEDED_SHARE * len(GOLDEN_PROMPTS):g} must"),
+    *(("7.2.3", f"- `{one.name}`: {one.prompt} → ") for one in GOLDEN_PROMPTS),
+    *(("7.2.3", f"with {one.max_tokens} tokens each") for one in GOLDEN_PROMPTS),
+    ("7.2.5", f"the last {'ten' if MOST_REMEMBERED == 10 else MOST_REMEMBERED}, the latest"),
+    ("8.6.4", f"(`{FOLDER.token.name}`), sign-in (`{FOLDER.sign_in.name}`), keys (`{FOLDER.access.name}`)"),
+    ("8.6.4", f"(`{FOLDER.database.name}`) and past conversations (`{FOLDER.history.name}`)"),
+    ("10.6.1", f"{MACHINE_SECONDS / 60:g} minutes at most"),
+    ("10.6.1", f"({'three' if DELETE_TRIES == 3 else DELETE_TRIES} tries,"),
+    ("10.7.1", f"under {FULL_BYTES / 1e9:g} GB free `fail`, under {TIGHT_BYTES / 1e9:g} GB `warn`"),
+    ("10.7.1", f"more than {CLOCK_REFUSED_SECONDS:g} seconds from AWS's `fail`, more than {CLOCK_NOTICED_SECONDS:g}"),
+    ("10.7.1", f"more than {JUMP_SECONDS:g} seconds in the last {JUMPS_DAYS} days"),
+    ("10.7.1", f"older than {OLD_PRICE_DAYS} days"),
+    ("10.7.1", f"fewer than {LEAST_LAMBDA} calls"),
+    ("10.7.1", f"older than {AWS.max_run_seconds / 3600:g} hours `fail`"),
     ("7.2.4", f"After {APPROVAL_SECONDS / 86400:g} days without an answer"),
     ("7.3.1", f"the newest {KEPT} of each profile"),
     ("10.7.1", f"({len(COMPUTER_CHECKS)} checks:"),

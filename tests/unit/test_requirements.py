@@ -15,13 +15,14 @@ from dev import requirements as rql
 from dev.requirements import Requirement
 from tlfif.adapters.aws.jobs import dynamo_job_notifier as notifier
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
+from tlfif.api.problems import problem_of
 from tlfif.api.schemas import InferRequest
 from tlfif.control.answers import Bill
 from tlfif.dialects.answer import End
 from tlfif.dialects.extension import extension
 from tlfif.doctor.surprises import Effect, surprises_of
 from tlfif.jobs.endings import receipt_from
-from tlfif.wire.images import ImageView
+from tlfif.wire.images import ImageView, PointerView
 from tlfif.wire.jobs import Accepted, EventList, EventView, JobView
 from tlfif.wire.machines import MachineHistory, MachineView, StopResult
 from tlfif.wire.money import AdviceView, BudgetView, CostView
@@ -103,6 +104,7 @@ EXAMPLES: dict[str, Callable[[str], object]] = {
     "6.4.1": TypeAdapter(CostView).validate_json,
     "6.4.2": TypeAdapter(AdviceView).validate_json,
     "7.1.1": TypeAdapter(ImageView).validate_json,
+    "7.2.5": TypeAdapter(PointerView).validate_json,
 }
 """What reads a requirement's example; the others are compared with what the program writes, below."""
 
@@ -113,7 +115,9 @@ def test_every_example_is_a_message_of_the_program(found: list[Requirement]) -> 
     assert InferRequest.model_validate_json(request).max_tokens
     assert TypeAdapter(Accepted).validate_json(answer, strict=True)["created"]
     (problem,), (call,), (rung,) = (examples.pop(number) for number in ("2.1.6", "3.6.3", "4.2.9"))
-    assert '"code": "prompt_empty"' in problem
+    told = json.loads(problem)
+    sent = json.loads(problem_of(422, "prompt_empty", told["detail"]).body)
+    assert told == {**sent, "title": "Unprocessable Entity"}, "newer Pythons call the status otherwise"
     assert "InstanceIds" in call
     assert json.loads(rung)["kind"] == notifier.SUBMITTED
     assert json.loads(rung).keys() == {"job", "kind"}

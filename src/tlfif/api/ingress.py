@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tlfif.api.problems import MEDIA_TYPE, problem_of, status_of
+from tlfif.api.problems import problem_of, status_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 MAX_CONNECTIONS = 1200
@@ -191,10 +191,9 @@ class Ingress(HttpToolsProtocol):
     def _refuse(self, error: TlfifError) -> None:
         """Answer with the problem where no answer is under way, and close."""
         if not self.pipeline and not (self._is_busy() and self.cycle.response_started):
-            status = status_of(error)
-            body = problem_of(status, error.code, error.message).body
-            fields = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + fields.encode() + body)
+            made = problem_of(status_of(error), error.code, error.message)
+            fields = b"".join(name + b": " + value + b"\r\n" for name, value in made.headers)
+            self.transport.write(STATUS_LINE[made.status] + fields + b"connection: close\r\n\r\n" + made.body)
         self.transport.close()
 
 

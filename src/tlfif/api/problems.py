@@ -54,6 +54,8 @@ STATUS: tuple[tuple[type[TlfifError], int], ...] = (
 """By the error's class, for a code that ``ERROR_CODES`` gives no status."""
 
 MAX_FAULTS = 10
+RETRY_SECONDS = 5
+"""After it a request that was refused as one too many may be sent again."""
 
 _KIND = re.compile(r"(str|int|float|bool|list|dict)(\[.*)?|[A-Z][A-Za-z]+")
 """A type's name in the path of a finding; fields have other ones."""
@@ -91,6 +93,13 @@ class Problem:
     media_type: str
     body: bytes
 
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What it is sent with: also when to come back, where waiting may help."""
+        later = [(b"retry-after", b"%d" % RETRY_SECONDS)] if self.status in {429, 503} else []
+        length = (b"content-length", b"%d" % len(self.body))
+        return [(b"content-type", self.media_type.encode()), length, *later]
+
 
 def problem_of(
     status: int, code: str, detail: str, details: Mapping[str, object] | None = None, *, path: str = ""
@@ -113,8 +122,7 @@ def problem_of(
 
 async def send_problem(send: Send, sent: Problem, *more_headers: tuple[bytes, bytes]) -> None:
     """Answer with a problem outside the app: from a gate or the fault barrier."""
-    length = (b"content-length", b"%d" % len(sent.body))
-    headers = [(b"content-type", sent.media_type.encode()), length, *more_headers]
+    headers = [*sent.headers, *more_headers]
     await send({"type": "http.response.start", "status": sent.status, "headers": headers})
     await send({"type": "http.response.body", "body": sent.body})
 
@@ -162,8 +170,8 @@ def _methods(request: Request) -> list[str]:
 
 def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:
     made = problem_of(status, code, detail, details, path=request.url.path)
-    headers = {"Retry-After": "5"} if status in {429, 503} else None
-    return Response(made.body, status_code=made.status, media_type=made.media_type, headers=headers)
+    headers = {name.decode(): value.decode() for name, value in made.headers}
+    return Response(made.body, status_code=made.status, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
