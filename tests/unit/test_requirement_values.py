@@ -53,10 +53,14 @@ from tlfif.doctor.computer_verdicts import (
 from tlfif.gui.bridge.watching import LOST_SECONDS, SIGNED_OUT_SECONDS
 from tlfif.gui.model.attachments import MAX_FILE_BYTES, MAX_FILES
 from tlfif.gui.model.preferences import FONT_RANGE, MAX_CHOSEN, MAX_PERSONAS
+from tlfif.gui.model.problem import LABELS, Press
 from tlfif.gui.presenters.cost import NO_FIGURE, STALE_SECONDS
 from tlfif.gui.presenters.cost_figures import NOT_CHARGED
 from tlfif.gui.presenters.elsewhere import MACHINE, READY
+from tlfif.gui.presenters.first_page import FIRST, LATER
+from tlfif.gui.presenters.status_line import BRIEF
 from tlfif.gui.views.budget_card import PRACTICE
+from tlfif.gui.views.context import LARGEST_SMALLEST, SMALLEST, USUAL
 from tlfif.gui.views.keys_view import key_table
 from tlfif.history.arranging import UNDO_SECONDS
 from tlfif.history.listing import PAGE
@@ -100,12 +104,15 @@ from tlfif.money.prices.prices import INCLUDED_MIBS, QUICK_MIBS, REGIONS, runnin
 from tlfif.money.spend.standing_costs import lean_items, total_per_month
 from tlfif.wire.models import ModelView
 from tlfif.wire.server import ServerView
+from tlfif.wording.machines import time_left
 from tlfif.worker.machine_life import MAX_ENGINE_FAILURES
 
 PINS = json.loads((Path(__file__).parents[2] / "images" / "pins.json").read_text("utf-8"))
 HERE, AWS = MachinePolicy(), AWS_MACHINE_POLICY
 JOB, AWS_JOB = JobPolicy(), AWS_JOB_POLICY
 FOLDER = DataFolder(Path())
+PRESSES = (Press.START_MACHINE, Press.RELEASE_BUDGET, Press.OPEN_COST, Press.SIGN_IN, Press.RECONNECT)
+"""What the status line offers."""
 AT_MS = 2**43
 """After every built-in price began."""
 
@@ -138,6 +145,16 @@ def pins_of(spec: ModelSpec) -> list[str]:
 VALUES: list[tuple[str, str]] = [
     *(("1.1.9", f"**{keys}**") for keys, _ in key_table("Ctrl")),
     *(("1.1.12", f"`{usd(value)}`") for value in (0.03, 0.999, 0.000072, 1234.5)),
+    *(("1.1.7", f'"{words}"') for words in BRIEF.values()),
+    *(("1.1.7", f"**{LABELS[press]}**") for press in PRESSES),
+    ("1.1.7", f'"{time_left(75)}", and "{time_left(0.5)}" below one second'),
+    (
+        "1.1.10",
+        f"opens with {USUAL[0]:,} by {USUAL[1]} points, and can be made as small as {SMALLEST[0]} by {SMALLEST[1]}",
+    ),
+    ("1.1.10", f"{LARGEST_SMALLEST[0]} by {LARGEST_SMALLEST[1]} at most"),
+    ("1.4.15", f'"{FIRST}"'),
+    ("1.4.15", f'"{LATER}"'),
     ("1.1.12", f"`{usd_and_eur(0, 0)}`"),
     ("1.1.12", f"`{usd(0.003)}`"),
     ("1.1.12", f"`{eur(20.1234)}`"),
