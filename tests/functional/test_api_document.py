@@ -129,9 +129,9 @@ def test_every_operation_wants_the_token_but_health(document: dict[str, Any]) ->
 
 
 def test_every_error_is_a_problem_or_what_its_dialect_has(document: dict[str, Any]) -> None:
-    for _, path, operation in operations(document):
+    for method, path, operation in operations(document):
         errors = {status: r for status, r in operation["responses"].items() if int(status) >= 400}
-        is_own = dialect_of(path) is None
+        is_own = dialect_of(path, method.upper()) is None
         expected = PROBLEM if is_own else PROGRAM_ERROR
         assert all(response["content"] == expected for response in errors.values()), path
         assert {"403", "413", "421", "500", "503"} <= set(errors), path

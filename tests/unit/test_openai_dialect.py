@@ -169,7 +169,8 @@ def test_an_answer_grows_by_pieces_of_several_calls() -> None:
         ("/v1/chat/completions", "/v1/chat/completions", Dialect.OPENAI),
         ("/chat/completions/", "/v1/chat/completions", Dialect.OPENAI),
         ("/models/a/b", "/v1/models/a/b", Dialect.OPENAI),
-        ("/v1/models/a/pull", "/v1/models/a/pull", None),
+        ("/v1/models/approve", "/v1/models/approve", Dialect.OPENAI),
+        ("/v1/models/a/pull", "/v1/models/a/pull", Dialect.OPENAI),
         ("/v1/files", "/v1/files", Dialect.OPENAI),
         ("/v1/jobs/", "/v1/jobs/", None),
         ("/healthz", "/healthz", None),
@@ -179,4 +180,12 @@ def test_an_answer_grows_by_pieces_of_several_calls() -> None:
     ],
 )
 def test_spellings_of_addresses(path: str, known_as: str, dialect: Dialect | None) -> None:
-    assert (canonical(path), dialect_of(path)) == (known_as, dialect)
+    assert (canonical(path), dialect_of(path, "GET")) == (known_as, dialect)
+
+
+def test_only_a_change_below_a_models_name_is_not_a_dialects() -> None:
+    """A model may be called as a change is: ``GET /v1/models/approve`` asks for one in OpenAI's words."""
+    assert dialect_of("/v1/models/a/pull", "POST") is None
+    assert dialect_of("/models/a/pull", "POST") is None
+    assert dialect_of("/v1/models/approve", "POST") is Dialect.OPENAI
+    assert dialect_of("/v1/files/approve", "POST") is Dialect.OPENAI

@@ -38,7 +38,7 @@ class DialectEntrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through under its canonical address; complete the head of its answer."""
-        if scope["type"] != "http" or dialect_of(scope["path"]) is None:
+        if scope["type"] != "http" or dialect_of(scope["path"], scope["method"]) is None:
             await self._app(scope, receive, send)
             return
         notes: dict[str, str] = {}

@@ -79,13 +79,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
         BEARER: {"type": "http", "scheme": "bearer", "description": "The text of the file api-token."}
     }
     for path, operations in found["paths"].items():
-        for operation in operations.values():
-            _complete(path, operation)
+        for method, operation in operations.items():
+            _complete(path, method.upper(), operation)
     return found
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
-    dialect = dialect_of(path)
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    dialect = dialect_of(path, method)
     codes = set(_ALWAYS if dialect is None else _DIALECT)
     if path not in OPEN_PATHS:
         codes.add("401")

@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tlfif.api.problems import problem_of, send_problem
+from tlfif.dialects.addresses import dialect_of
 from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
@@ -37,4 +38,5 @@ class FaultBarrier:
             log.error("api: unexpected fault: %s", redacted_traceback(error))  # not its message
             if started:
                 return  # the server closes the connection of an answer without an end
-            await send_problem(send, problem_of(500, "internal_error", TEXT, path=scope.get("path", "")))
+            dialect = dialect_of(scope.get("path", ""), scope.get("method", ""))
+            await send_problem(send, problem_of(500, "internal_error", TEXT, dialect=dialect))

@@ -32,7 +32,7 @@ PREFLIGHT_SECONDS = 600
 def is_for_programs(method: str, path: str) -> bool:
     """Whether a key, or a web page that is allowed, may use it: to ask in any dialect, and to read its own answers."""
     path = canonical(path)
-    if dialect_of(path) is not None:
+    if dialect_of(path, method) is not None:
         return method in _READS | {"POST"} or (method == "DELETE" and path.startswith("/v1/responses/"))
     if path == "/":
         return method in _READS
@@ -96,7 +96,7 @@ class Gate:
         except TlfifError as error:
             if error.code == "body_too_large" and b"expect" not in headers:
                 await drain(receive)
-            await refuse(send, error, path=scope["path"])
+            await refuse(send, error, scope)
             return
         if key is not None:
             set_caller(scope, Caller(user=key.owner, is_owner=False))
@@ -121,7 +121,7 @@ class Gate:
         try:
             body = await read_body(receive)
         except TlfifError as error:
-            await refuse(send, error, path=scope["path"])
+            await refuse(send, error, scope)
             return
         if body is not None:
             await self._app(scope, replay(body, receive), send)

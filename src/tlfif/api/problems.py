@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Send
 
-from tlfif.dialects.addresses import dialect_of
+from tlfif.dialects.addresses import Dialect, dialect_of
 from tlfif.dialects.refusal import Refusal
 from tlfif.dialects.refusals import shaped
 from tlfif.kernel.error_codes import ERROR_CODES
@@ -102,11 +102,16 @@ class Problem:
 
 
 def problem_of(
-    status: int, code: str, detail: str, details: Mapping[str, object] | None = None, *, path: str = ""
+    status: int,
+    code: str,
+    detail: str,
+    details: Mapping[str, object] | None = None,
+    *,
+    dialect: Dialect | None = None,
 ) -> Problem:
-    """``details`` become members of their own. At a dialect's ``path``: as its clients read it."""
+    """``details`` become members of their own. In a ``dialect``: as its clients read it."""
     refusal = Refusal(status=status, code=code, message=detail, details=details or {})
-    other = shaped(refusal, path=path)
+    other = shaped(refusal, dialect)
     if other is not None:
         return Problem(status=other.status, media_type="application/json", body=json.dumps(other.body).encode())
     body = {
@@ -141,7 +146,7 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         faults = faults_of(error.errors())
         details: dict[str, object] = {"faults": [{"field": one.field, "problem": one.problem} for one in faults]}
-        if dialect_of(request.url.path) is not None:
+        if dialect_of(request.url.path, request.method) is not None:
             details = {"param": faults[0].field or None}
         return _answer(request, 422, faults[0].code, faults[0].sentence, details)
 
@@ -169,7 +174,7 @@ def _methods(request: Request) -> list[str]:
 
 
 def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:
-    made = problem_of(status, code, detail, details, path=request.url.path)
+    made = problem_of(status, code, detail, details, dialect=dialect_of(request.url.path, request.method))
     headers = {name.decode(): value.decode() for name, value in made.headers}
     return Response(made.body, status_code=made.status, headers=headers)
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from tlfif.api.problems import problem_of, send_problem, status_of
+from tlfif.dialects.addresses import dialect_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 OPEN_PATHS = frozenset({"/healthz"})
@@ -85,9 +86,11 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def refuse(send: Send, error: TlfifError, *, path: str) -> None:
-    """Answer with the problem, and close the connection."""
+async def refuse(send: Send, error: TlfifError, scope: Scope) -> None:
+    """Answer the request with the problem, and close the connection."""
     status = status_of(error)
-    made = problem_of(status, error.code, error.message, error.details, path=path)
+    made = problem_of(
+        status, error.code, error.message, error.details, dialect=dialect_of(scope["path"], scope["method"])
+    )
     sign_in = [(b"www-authenticate", b'Bearer realm="tlfif"')] if status == 401 else []
     await send_problem(send, made, (b"connection", b"close"), *sign_in)

@@ -60,7 +60,7 @@ class SignedInGate:
             await self._check(scope)
             body = await read_body(receive)
         except TlfifError as error:
-            await refuse(send, error, path=scope["path"])
+            await refuse(send, error, scope)
             return
         if body is not None:
             await self._app(scope, replay(body, receive), send)

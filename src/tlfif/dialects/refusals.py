@@ -1,8 +1,8 @@
-"""Errors as each dialect's clients read them, by the address that was asked."""
+"""Errors as each dialect's clients read them."""
 
 from collections.abc import Callable, Mapping
 
-from tlfif.dialects.addresses import Dialect, dialect_of
+from tlfif.dialects.addresses import Dialect
 from tlfif.dialects.anthropic_errors import anthropic_refusal
 from tlfif.dialects.ollama_errors import ollama_refusal
 from tlfif.dialects.openai_errors import openai_refusal
@@ -15,7 +15,6 @@ SHAPES: Mapping[Dialect, Callable[[Refusal], Shaped]] = {
 }
 
 
-def shaped(refusal: Refusal, *, path: str) -> Shaped | None:
-    """The refusal in the words of the dialect that is spoken at ``path``; None where that is TL-FIF's own."""
-    dialect = dialect_of(path)
+def shaped(refusal: Refusal, dialect: Dialect | None) -> Shaped | None:
+    """The refusal in the words of that dialect; None for TL-FIF's own."""
     return None if dialect is None else SHAPES[dialect](refusal)
