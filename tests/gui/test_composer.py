@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.desk import a_personal_model
 from tests.fakes.gui import Desk, model_view
 from tests.gui.seat import Seat
 from tlfif.client.errors import ServerFailedError
@@ -133,7 +134,19 @@ def test_model_and_persona_are_chosen_below_the_prompt_and_personas_are_edited(s
     menu.invoke(0)
     assert desk.core.state.settings.values.model is None, "Tk takes an empty value for none"
     assert seat.root.focus_get() is seat.window.chat.composer.text
+    mine = a_personal_model("anna-poems", base="smollm2")
+    desk.say(messages.ModelsListed(models=(model_view("smollm2"),), personal=(mine,)))
+    tools._fill_models()
+    assert menu.entrycget(2, "label") == "anna-poems  ·  on Smollm2"
     menu.invoke(2)
+    assert "anna-poems" in str(tools.model.cget("text"))
+    desk.core.press(intents.ShowTab("settings"))
+    seat.settle()
+    card = seat.window.views["settings"].model
+    assert "anna-poems: a personal model on top of Smollm2, 12.0 MB, for you alone. Smollm2: Apache" in seat.texts(card)
+    desk.core.press(intents.ShowTab("chat"))
+    seat.settle()
+    menu.invoke(1)
     tools._fill_personas()
     tools._menus[tools.persona].invoke("end")
     seat.settle()

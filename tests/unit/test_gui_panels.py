@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.desk import a_personal_model
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.client.profile import AWS
@@ -12,6 +13,7 @@ from tlfif.gui.bridge.watching import cost_seconds
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.cost_panel import BilledPanel
 from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.model_choices import model_choices
 from tlfif.gui.model.state import Choice, Closing, Link, Press, StatusKind
 from tlfif.gui.presenters.cost_figures import basis_of
 from tlfif.wording.figures import day
@@ -423,6 +425,27 @@ def test_a_fetch_is_shown_and_one_that_broke_off_says_how_to_go_on() -> None:
     desk.say(messages.ModelUpdated(model=model_view("tinyllama", "absent", problem="The network went away.")))
     assert desk.core.state.settings.fetching is None
     assert "goes on where it stopped" in desk.core.state.notices[0].problem.advice
+
+
+@pytest.mark.requirement("1.4.9")
+def test_personal_models_may_be_chosen_and_one_that_was_retired_is_not_asked_again() -> None:
+    desk = Desk()
+    base, mine = model_view("smollm2"), a_personal_model("anna-poems", base="smollm2")
+    far = a_personal_model("of-another-base", base="tinyllama")
+    old = a_personal_model("old", base="smollm2", state="retired")
+    desk.say(messages.ModelsListed(models=(base,), personal=(mine, far, old)))
+    lines = [choice.line for choice in model_choices(desk.core.state.settings)]
+    assert lines == ["Smollm2", "anna-poems  ·  on Smollm2"]
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, model="anna-poems")))
+    desk.say(messages.ModelsListed(models=(base,), personal=(mine,)))
+    assert (desk.core.state.settings.values.model, desk.core.state.notices) == ("anna-poems", ())
+    retired = {**mine, "state": "retired"}
+    desk.core.press(intents.WindowLookedAt(False))
+    desk.core.press(intents.WindowLookedAt(True))
+    assert desk.bridge.last(commands.ReadModels), "it may have come, or gone, at the command line meanwhile"
+    desk.say(messages.ModelsListed(models=(base,), personal=(retired,)))
+    assert desk.core.state.settings.values.model is None
+    assert desk.core.state.notices[0].problem.title == "anna-poems is not where prompts are answered now"
 
 
 def test_a_mistake_in_a_callback_becomes_a_message() -> None:

@@ -331,7 +331,8 @@ class Bridge:
                 log = await self._client.image_log(version, after=after)
                 self._emit(messages.ImageLogRead(version=version, after=after, log=log))
             case commands.ReadModels():
-                self._emit(messages.ModelsListed(models=tuple(await self._client.models())))
+                found = await self._client.all_models()
+                self._emit(messages.ModelsListed(models=tuple(found["models"]), personal=tuple(found["personal"])))
             case commands.PullModel(name=name):
                 async with contextlib.aclosing(self._client.pull(name)) as progress:
                     async for stage in progress:

@@ -12,7 +12,7 @@ from tlfif.kernel.errors import TlfifError
 from tlfif.wire.images import ImageList, ImageLog
 from tlfif.wire.jobs import Accepted, JobView
 from tlfif.wire.machines import MachineView, PastMachineView, StopResult
-from tlfif.wire.models import ModelView
+from tlfif.wire.models import ModelView, PersonalModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView
 
 
@@ -147,9 +147,10 @@ class AdviceUpdated(Message, frozen=True, kw_only=True):
 
 
 class ModelsListed(Message, frozen=True, kw_only=True):
-    """The catalogue."""
+    """The catalogue, and the personal models that may be known of here."""
 
     models: tuple[ModelView, ...]
+    personal: tuple[PersonalModelView, ...] = ()
 
 
 class ModelUpdated(Message, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from tlfif.gui.model.problem import LABELS as LABELS  # part of the state, and a
 from tlfif.gui.model.problem import Press as Press
 from tlfif.gui.model.problem import Problem as Problem
 from tlfif.wire.machines import MachineView, PastMachineView
-from tlfif.wire.models import ModelView
+from tlfif.wire.models import ModelView, PersonalModelView
 
 
 class Link(StrEnum):
@@ -311,6 +311,7 @@ class SettingsPanel:
     values: Preferences = field(default_factory=Preferences)
     problems: tuple[tuple[str, str], ...] = ()
     models: tuple[ModelView, ...] = ()
+    personal: tuple[PersonalModelView, ...] = ()
     fetching: ModelView | None = None
     persona_problems: tuple[tuple[str, str], ...] = ()
     """Why the persona in the dialog cannot be saved, by field."""

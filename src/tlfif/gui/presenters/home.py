@@ -109,7 +109,7 @@ def _moved(state: WindowState, view: HomeView) -> WindowState:
         images=ImagesPanel(),
         conversation=replace(state.conversation, exchanges=here),
         elsewhere=away,
-        settings=replace(state.settings, models=(), fetching=None),
+        settings=replace(state.settings, models=(), personal=(), fetching=None),
         notices=tuple(one for one in state.notices if one.problem.code == "history"),
     )
 

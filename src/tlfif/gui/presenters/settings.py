@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from tlfif.client.errors import NotReachableError
 from tlfif.gui.model import intents
-from tlfif.gui.model.commands import KeepPreferences, PullModel
+from tlfif.gui.model.commands import KeepPreferences, PullModel, ReadModels
 from tlfif.gui.model.messages import AnswerModelUpdated, BridgeFailed, CommandFailed, ModelsListed, ModelUpdated
+from tlfif.gui.model.model_choices import chosen_model
 from tlfif.gui.model.preferences import APPEARANCES, FONT_RANGE, Preferences
 from tlfif.gui.model.state import Press, Problem, SettingsPanel, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
@@ -29,8 +30,10 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
             return Step(replace(state, settings=replace(panel, values=kept, problems=problems)), commands)
         case intents.FetchModel(name=name):
             return Step(without_notices(state, "fetch_failed"), (PullModel(name=name),))
-        case ModelsListed(models=models):
-            return _catalogue(replace(state, settings=replace(panel, models=models)), moment)
+        case ModelsListed(models=models, personal=personal):
+            return _catalogue(replace(state, settings=replace(panel, models=models, personal=personal)), moment)
+        case intents.WindowLookedAt(looked_at=True) if panel.models and not state.looked_at:
+            return Step(replace(state, looked_at=True), (ReadModels(),))  # a personal one may have come meanwhile
         case ModelUpdated(model=model) | AnswerModelUpdated(model=model):
             return _fetched(state, panel, ModelUpdated(model=model), moment)
         case CommandFailed(error=NotReachableError()):
@@ -64,7 +67,7 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
     """Where this server does not have the chosen model, every prompt would be refused: let TL-FIF choose again."""
     panel = state.settings
     chosen = panel.values.model
-    if chosen is None or ":" in chosen or not panel.models or any(one["name"] == chosen for one in panel.models):
+    if chosen is None or ":" in chosen or not panel.models or chosen_model(panel, chosen) is not None:
         return Step(state)
     values = replace(panel.values, model=None)
     notice = own_message(

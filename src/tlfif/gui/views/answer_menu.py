@@ -4,6 +4,7 @@ import tkinter
 from collections.abc import Callable
 
 from tlfif.gui.model import intents
+from tlfif.gui.model.model_choices import model_choices
 from tlfif.gui.model.state import Conversation, Exchange, SettingsPanel
 from tlfif.gui.presenters.branches import versions
 from tlfif.gui.views.answer_actions import AnswerActions
@@ -101,7 +102,7 @@ class AnswerMenu:
             return tuple(found)
         settings = self._settings()
         wishes = [
-            *((model["title"], {"model": model["name"]}) for model in settings.models if model["name"] != one.model),
+            *((choice.title, {"model": choice.name}) for choice in model_choices(settings) if choice.name != one.model),
             *((f"Persona {persona.name}", {"persona": persona.name}) for persona in settings.values.personas),
             *((f"Temperature {value:g}", {"temperature": value}) for value in TEMPERATURES),
         ]

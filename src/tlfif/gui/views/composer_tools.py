@@ -9,16 +9,16 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
+from tlfif.gui.model.model_choices import AUTOMATIC, chosen_model, model_choices
 from tlfif.gui.model.state import SettingsPanel, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Hint
-from tlfif.wire.models import ModelView
 
 if TYPE_CHECKING:
     from tlfif.gui.views.personas_view import PersonasView
 
-MODEL, NO_PERSONA, EDIT = "Let TL-FIF choose", "No persona", "Edit personas…"
+NO_PERSONA, EDIT = "No persona", "Edit personas…"
 LETTERS = 24
 """Of a name that are shown."""
 
@@ -129,7 +129,7 @@ class ComposerTools(tkinter.Frame):
         menu.delete(0, "end")
         if panel is None:
             return
-        choices = [("", MODEL), *((one["name"], _line(one)) for one in panel.models)]
+        choices = [("", AUTOMATIC), *((one.name, one.line) for one in model_choices(panel))]
         self._offer(menu, choices, panel.values.model or "", self._choose)
 
     def _fill_personas(self) -> None:
@@ -177,12 +177,9 @@ class ComposerTools(tkinter.Frame):
 
 def _title(panel: SettingsPanel, name: str | None) -> str:
     if name is None:
-        return MODEL
-    return next((one["title"] for one in panel.models if one["name"] == name), name)
-
-
-def _line(model: ModelView) -> str:
-    return model["title"] if model["state"] == "ready" else f"{model['title']}  ·  not downloaded"
+        return AUTOMATIC
+    choice = chosen_model(panel, name)
+    return name if choice is None else choice.title
 
 
 def _short(text: str) -> str:

@@ -10,6 +10,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.composer import Composer
+from tlfif.gui.model.model_choices import chosen_model
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.composer_tools import ComposerTools
 from tlfif.gui.views.context import ViewContext, column_margin, is_short
@@ -121,8 +122,8 @@ class ComposerView(ttk.Frame):
         if values.enter_sends is not self._enter_sends:
             self._enter_sends = values.enter_sends
         if old is None or old.composer is not new.composer or old.settings is not new.settings:
-            model = next((one for one in new.settings.models if one["name"] == values.model), None)
-            self.chips.show(new.composer.files, None if model is None else model["context_tokens"])
+            choice = chosen_model(new.settings, values.model)
+            self.chips.show(new.composer.files, None if choice is None else choice.model["context_tokens"])
         if old is None or old.composer is not new.composer:
             self._show(new.composer, first=old is None)
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
+from tlfif.gui.model.model_choices import AUTOMATIC, ModelChoice, chosen_model, model_choices
 from tlfif.gui.model.state import SettingsPanel
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
-
-AUTOMATIC = "Let TL-FIF choose"
 
 
 class ModelCard(Card):
@@ -22,7 +21,7 @@ class ModelCard(Card):
     def __init__(self, parent: tkinter.Misc, context: ViewContext, choose: Callable[[str | None], None]) -> None:
         super().__init__(parent, context, "Model")
         self._choose = choose
-        self._models: tuple[ModelView, ...] = ()
+        self._choices: tuple[ModelChoice, ...] = ()
         row = ttk.Frame(self.body, style="Panel.TFrame")
         self.box = ttk.Combobox(row, state="readonly", width=30)
         self.fetch = ttk.Button(row, text="Download", bootstyle="primary", command=self._fetch)
@@ -47,11 +46,12 @@ class ModelCard(Card):
 
     def show(self, panel: SettingsPanel, *, on_aws: bool = False) -> None:
         """Draw it."""
-        self._models = panel.models
-        self.box.configure(values=[AUTOMATIC, *(one["title"] for one in panel.models)])
-        model = next((one for one in panel.models if one["name"] == panel.values.model), None)
-        self.box.set(model["title"] if model is not None else panel.values.model or AUTOMATIC)
-        shown = model or next((one for one in panel.models if one["is_default"]), None)
+        self._choices = model_choices(panel)
+        self.box.configure(values=[AUTOMATIC, *(one.title for one in self._choices)])
+        chosen = chosen_model(panel, panel.values.model)
+        self.box.set(chosen.title if chosen is not None else panel.values.model or AUTOMATIC)
+        default = next((one for one in panel.models if one["is_default"]), None)
+        shown = default if chosen is None else chosen.model
         fetching = panel.fetching
         absent = shown is not None and shown["state"] not in {"ready", "pulling"} and fetching is None
         (self.fetch.grid if absent else self.fetch.grid_remove)()
@@ -60,17 +60,27 @@ class ModelCard(Card):
             self.bar.configure(value=round(1000 * fetching["received_bytes"] / fetching["size_bytes"]))
         else:
             self.bar.grid_remove()
-        self.note.show(note_of(fetching or shown, on_aws=on_aws))
+        about = "" if chosen is None else personal_note(chosen)
+        self.note.show(f"{about}{note_of(fetching or shown, on_aws=on_aws)}")
 
     def _chosen(self, _event: object) -> None:
         title = self.box.get()
-        self._choose(next((one["name"] for one in self._models if one["title"] == title), None))
+        self._choose(next((one.name for one in self._choices if one.title == title), None))
 
     def _fetch(self) -> None:
         title = self.box.get()
-        name = next((one["name"] for one in self._models if title in (one["title"], AUTOMATIC)), None)
-        if name is not None:
-            self._context.press(intents.FetchModel(name))
+        choice = next((one for one in self._choices if title in (one.title, AUTOMATIC)), None)
+        if choice is not None:
+            self._context.press(intents.FetchModel(choice.model["name"]))
+
+
+def personal_note(choice: ModelChoice) -> str:
+    """What is known about a personal model, to be followed by what is known about its base; empty for others."""
+    if choice.personal is None:
+        return ""
+    whom = "for everybody who may ask here" if choice.personal["state"] == "approved" else "for you alone"
+    length = size(choice.personal["size_bytes"])
+    return f"{choice.name}: a personal model on top of {choice.model['title']}, {length}, {whom}. "
 
 
 def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
